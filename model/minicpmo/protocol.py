@@ -1,0 +1,145 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a full-duplex backend takes and gives: the border between engine and nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+import enum
+from typing import Optional, Protocol
+
+import numpy as np
+
+UNIT_SECONDS = 1.0
+INPUT_SAMPLE_RATE = 16000
+
+
+class Decision(enum.Enum):
+    """What the model chose for one unit."""
+
+    LISTEN = 'listen'
+    SPEAK = 'speak'
+
+
+class YieldPolicy(enum.Enum):
+    """Who decides whether an open turn may be given up for listening.
+
+    REFERENCE: nobody, as in the official code (a mid-turn listen becomes a speech token).
+    MODEL: the model; a mid-turn listen closes the turn.
+    """
+
+    REFERENCE = 'reference'
+    MODEL = 'model'
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One second of input.
+
+    audio: float32 [16000], mono at 16 kHz in [-1, 1], or None (picture only).
+    images: uint8 arrays [height, width, 3], RGB, oldest first.
+    notes: lines of text for the model's context, fed before the pictures.
+    """
+
+    index: int
+    audio: Optional[np.ndarray]
+    images: tuple[np.ndarray, ...] = ()
+    force_listen: bool = False
+    max_slices: Optional[int] = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the listener really heard of the open turn when it was cut.
+
+    seconds: length of the speech really played since the turn began.
+    text: the same as words where the caller knows them; otherwise the engine estimates them.
+    """
+
+    seconds: float
+    text: Optional[str] = None
+
+
+@dataclass
+class UnitTimings:
+    """Seconds spent on one unit, by stage."""
+
+    vision: float = 0.0
+    audio: float = 0.0
+    prefill: float = 0.0
+    decode: float = 0.0
+    speech: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Return the sum of all stages [s]."""
+        return self.vision + self.audio + self.prefill + self.decode + self.speech
+
+
+@dataclass
+class UnitResult:
+    """What one unit produced.
+
+    text: decoded in this unit, special tokens removed.
+    speech: float32 [samples] at ``sample_rate`` or None; never mixed from two turns.
+    end_of_turn: the model finished its turn in this unit.
+    yielded: an open turn was given up by the model itself (YieldPolicy.MODEL).
+    turn_open: a turn is open after this unit.
+    context_tokens: length of the key/value cache after the unit.
+    """
+
+    index: int
+    decision: Decision
+    text: str = ''
+    token_ids: list[int] = field(default_factory=list)
+    speech: Optional[np.ndarray] = None
+    sample_rate: int = 24000
+    end_of_turn: bool = False
+    yielded: bool = False
+    turn_open: bool = False
+    forced_listen: bool = False
+    context_tokens: int = 0
+    timings: UnitTimings = field(default_factory=UnitTimings)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a backend can honestly do; nodes adapt to it."""
+
+    name: str
+    full_duplex: bool
+    vision: bool
+    audio: bool
+    speech: bool
+    proactive: bool
+    yes_no_questions: bool
+    model_id: str = ''
+
+
+class Session(Protocol):
+    """One endless conversation. Not thread safe: one worker owns it."""
+
+    def step(self, unit: Unit) -> UnitResult:
+        """Process one unit; raises InputError and stays usable when the unit is bad."""
+
+    def interrupt(self, heard: Heard) -> None:
+        """Close the open turn so that the next unit is well formed; a no-op without one."""
+
+    def ask_yes_no(self, question: str) -> Optional[float]:
+        """Return P(yes) for a question about now without changing the session, None if unable."""
+
+    def reset(self) -> None:
+        """Begin a new conversation with the same instruction and voice."""
+
+    def close(self) -> None:
+        """Free what belongs to this session; idempotent."""
+
+
+class Backend(Protocol):
+    """Loaded weights that many sessions share."""
+
+    capabilities: Capabilities
+
+    def prepare(self, system_prompt: Optional[str] = None, **options: object) -> Session:
+        """Return a new session; options are those of the backend."""
