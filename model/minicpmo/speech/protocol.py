@@ -1,0 +1,58 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the sessions ask of a speech synthesizer."""
+
+from __future__ import annotations
+
+from typing import Optional, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+
+@runtime_checkable
+class SpeechSynthesizer(Protocol):
+    """Turns the spoken tokens of one stream into sound, unit by unit.
+
+    One object belongs to one session and is not thread safe; weights may be shared between
+    objects. Every method leaves the object usable.
+    """
+
+    sample_rate: int
+    """Rate of the returned sound [Hz]."""
+
+    def speak(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        text: str,
+        end_of_turn: bool,
+    ) -> np.ndarray:
+        """Return the sound of one speaking unit, float32 [samples] in [-1, 1], may be empty.
+
+        Called once per speaking unit, in order.
+
+        Args:
+            token_ids: text tokens of the unit without the first decoded one (``<|speak|>``).
+            hidden: hidden state after the final norm at each token, [len(token_ids), width], or
+                None where the synthesizer speaks from ``text`` alone.
+            text: the same tokens as text, special tokens removed.
+            end_of_turn: the unit closes the turn; everything pending is flushed and returned.
+
+        Raises:
+            InputError: ``hidden`` does not fit ``token_ids`` or the decoder; state is unchanged.
+        """
+
+    def reset_turn(self, keep_decoder_context: bool) -> None:
+        """Drop the sound that is pending and return the vocoder to the start of a turn.
+
+        With ``keep_decoder_context`` (a forced listen) the speech-token decoder continues its
+        context with the next unit as the official code does; without it (an interruption) the
+        next unit begins a new turn for the decoder, too.
+        """
+
+    def reset(self) -> None:
+        """Return to the state right after construction."""
+
+    def close(self) -> None:
+        """Free what belongs to this object; idempotent."""
