@@ -1,3 +1,3 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Comparisons of this engine with vectors recorded from the official code, one module per stage."""
+"""Comparisons with vectors recorded from the official code, one module per stage."""
