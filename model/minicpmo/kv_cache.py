@@ -102,7 +102,7 @@ class KeyValueCache:
             return
         position = torch.tensor(shift, device=self.keys.device)
         cosine, sine = rotation(position, self.keys.shape[-1], self.theta)
-        for keys, values in zip(self.keys, self.values):
+        for keys, values in zip(self.keys, self.values, strict=True):
             moved = rotate(keys[:, start:end].float(), cosine, sine).to(keys.dtype)
             keys[:, destination : destination + count] = moved
             values[:, destination : destination + count] = values[:, start:end].clone()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 import enum
-from typing import Optional, Union
+from typing import Optional
 
 from minicpmo.special_token import SpecialTokens
 
@@ -55,7 +55,7 @@ class RowPart:
         return self.rows
 
 
-Part = Union[IdPart, RowPart]
+Part = IdPart | RowPart
 
 
 def prompt_parts(

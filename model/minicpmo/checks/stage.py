@@ -96,7 +96,8 @@ class Comparison:
             self.fail(f'{label}: shape {got.shape} instead of {want.shape}')
             return
         same = (got == want) | (np.isnan(got) & np.isnan(want))
-        error = np.where(same, 0.0, np.abs(got - want))
+        with np.errstate(invalid='ignore'):  # inf - inf where both are equal
+            error = np.where(same, 0.0, np.abs(got - want))
         if error.size == 0:
             return
         largest = float(error.max()) if np.isfinite(error).all() else float('inf')
