@@ -155,8 +155,7 @@ def install_torch(cpu_index: str) -> None:
         if pip('install', f'torch=={TORCH_VERSION}'):
             return
     elif pip('install', '-q', f'torch=={TORCH_VERSION}+cpu') or (
-        cpu_index
-        and pip('install', f'torch=={TORCH_VERSION}+cpu', '--extra-index-url', cpu_index)
+        cpu_index and pip('install', f'torch=={TORCH_VERSION}+cpu', '--extra-index-url', cpu_index)
     ):
         return
     raise SetUpError(

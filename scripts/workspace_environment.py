@@ -26,7 +26,7 @@ def activate(root: str) -> None:
     install = Path(root) / 'install'
     for path in sorted(str(path) for path in install.glob('l*/**/python3*/*-packages')):
         if path not in sys.path:
-            # After the sources: a checkout runs its own files, only generated code comes from here.
+            # After the sources: only generated code comes from here.
             sys.path.append(path)
     if os.environ.get(MARKER) == str(install):
         return

@@ -1,0 +1,31 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""All exceptions the nodes raise on purpose; each message names the value and the remedy."""
+
+
+class AssistantError(Exception):
+    """Base class of every error this package raises on purpose."""
+
+
+class ParameterError(AssistantError, ValueError):
+    """A parameter has a value that cannot be used."""
+
+
+class MessageError(AssistantError, ValueError):
+    """A message is malformed; it is reported and dropped, the next one is read as usual."""
+
+
+class MediaError(AssistantError):
+    """A media file, folder or recording cannot be opened or read."""
+
+
+class DeviceError(AssistantError):
+    """A camera, microphone or loudspeaker is missing, busy or failed."""
+
+
+class BackendError(AssistantError):
+    """The model cannot be loaded, or failed while running."""
+
+
+class WorkspaceError(AssistantError):
+    """The installation is incomplete, e.g. the messages were never built."""

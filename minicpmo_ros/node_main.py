@@ -1,0 +1,89 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Run one node as a process: start, spin, and end cleanly on Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import Optional
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from minicpmo_ros.errors import AssistantError
+
+# How long one wait of the executor may delay the reaction to a signal [s].
+WAIT_SECONDS = 0.25
+# A node whose device hangs is ended by force so that a restart finds nothing left over [s].
+SHUTDOWN_SECONDS = 2.0
+
+
+def run_node(factory: Callable[[], Node], args: Optional[list[str]] = None) -> int:
+    """Run the node made by ``factory`` until it is told to stop and return an exit code.
+
+    0 after Ctrl-C or SIGTERM, 1 when the node cannot start or a callback fails unexpectedly. The
+    signal handlers of rclpy are not used: they invalidate the context before the node can say
+    goodbye on its topics.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: _request_stop(stop))
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    node: Optional[Node] = None
+    try:
+        node = factory()
+        _spin(node, stop)
+        return 0
+    except AssistantError as error:
+        print(f'{_name(node, factory)}: {error}', file=sys.stderr, flush=True)
+        return 1
+    except Exception:  # the one handler of this thread: say all and end
+        traceback.print_exc()
+        return 1
+    finally:
+        _clean_up(node)
+
+
+def _spin(node: Node, stop: threading.Event) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while not stop.is_set() and rclpy.ok():
+            executor.spin_once(timeout_sec=WAIT_SECONDS)
+    except ExternalShutdownException:
+        pass
+    finally:
+        executor.remove_node(node)
+        executor.shutdown()
+
+
+def _request_stop(stop: threading.Event) -> None:
+    if stop.is_set():
+        raise KeyboardInterrupt
+    stop.set()
+
+
+def _clean_up(node: Optional[Node]) -> None:
+    deadline = threading.Timer(SHUTDOWN_SECONDS - 2 * WAIT_SECONDS, _end_by_force)
+    deadline.daemon = True
+    deadline.start()
+    if node is not None:
+        node.destroy_node()
+    rclpy.try_shutdown()
+    deadline.cancel()
+
+
+def _end_by_force() -> None:
+    print('the node did not end in time and is ended by force', file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def _name(node: Optional[Node], factory: Callable[[], Node]) -> str:
+    return node.get_name() if node is not None else getattr(factory, '__name__', 'node')
