@@ -1,0 +1,198 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Llama layers of the speech-token decoder with a key/value cache of fixed size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minicpmo.config import SpeechConfig
+
+
+@dataclass
+class SpeechCache:
+    """Rotated keys and values of one stream, [layers, kv heads, capacity, head dim].
+
+    length: rows in use. position: rotary position of the next row; larger than ``length`` once
+    rows have been dropped in the sliding window mode.
+    """
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    length: int = 0
+    position: int = 0
+
+    @property
+    def capacity(self) -> int:
+        """Return how many rows fit."""
+        return self.keys.shape[2]
+
+    def reset(self) -> None:
+        """Forget all rows; the memory is kept."""
+        self.length = 0
+        self.position = 0
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Keep only ``rows`` (int64, ascending) in this order; positions are unchanged."""
+        count = rows.numel()
+        self.keys[:, :, :count] = self.keys[:, :, rows]
+        self.values[:, :, :count] = self.values[:, :, rows]
+        self.length = count
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the rows of one forward go; computed once outside the layers.
+
+    cos, sin: [rows, head dim]. slots: cache rows written, [rows]. first, last: the cache rows
+    attended to are [first, last). mask: [rows, last - first], true where allowed, or None.
+    """
+
+    cos: torch.Tensor
+    sin: torch.Tensor
+    slots: torch.Tensor
+    first: int
+    last: int
+    mask: Optional[torch.Tensor]
+
+
+def rotate(rows: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Return ``rows`` [..., n, head dim] rotated by the angles behind cos and sin."""
+    half = rows.shape[-1] // 2
+    swapped = torch.cat((-rows[..., half:], rows[..., :half]), dim=-1)
+    return rows * cos + swapped * sin
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm, computed in float32."""
+
+    def __init__(self, width: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.eps = eps
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the normed rows in the dtype of ``x``."""
+        wide = x.float()
+        scale = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        return self.weight * (wide * scale).to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Causal self-attention that writes to and reads from one layer of the cache."""
+
+    def __init__(self, config: SpeechConfig) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.kv_heads = config.num_key_value_heads
+        self.head_dim = config.hidden_size // self.heads
+        width, kv_width = config.hidden_size, self.kv_heads * self.head_dim
+        self.q_proj = nn.Linear(width, width, bias=False)
+        self.k_proj = nn.Linear(width, kv_width, bias=False)
+        self.v_proj = nn.Linear(width, kv_width, bias=False)
+        self.o_proj = nn.Linear(width, width, bias=False)
+
+    def _split(self, x: torch.Tensor, heads: int) -> torch.Tensor:
+        return x.view(x.shape[0], heads, self.head_dim).transpose(0, 1)
+
+    def forward(
+        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, step: Step
+    ) -> torch.Tensor:
+        """Return the attended rows [rows, width]; keys, values: this layer's cache."""
+        query = rotate(self._split(self.q_proj(x), self.heads), step.cos, step.sin)
+        key = rotate(self._split(self.k_proj(x), self.kv_heads), step.cos, step.sin)
+        keys.index_copy_(1, step.slots, key)
+        values.index_copy_(1, step.slots, self._split(self.v_proj(x), self.kv_heads))
+        out = F.scaled_dot_product_attention(
+            query[None],
+            keys[None, :, step.first : step.last],
+            values[None, :, step.first : step.last],
+            attn_mask=step.mask,
+            enable_gqa=self.heads != self.kv_heads,
+        )
+        return self.o_proj(out[0].transpose(0, 1).reshape(x.shape))
+
+
+class MLP(nn.Module):
+    """Gated feed-forward with silu."""
+
+    def __init__(self, config: SpeechConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the transformed rows."""
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Layer(nn.Module):
+    """One pre-norm Llama layer."""
+
+    def __init__(self, config: SpeechConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = MLP(config)
+        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, step: Step
+    ) -> torch.Tensor:
+        """Return the rows after attention and feed-forward."""
+        x = x + self.self_attn(self.input_layernorm(x), keys, values, step)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Backbone(nn.Module):
+    """The stack ``tts.model``; its token table is part of the checkpoint but never read."""
+
+    def __init__(self, config: SpeechConfig, table_rows: int) -> None:
+        super().__init__()
+        self.config = config
+        self.head_dim = config.hidden_size // config.num_attention_heads
+        self.embed_tokens = nn.Embedding(table_rows, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def new_cache(self, capacity: int) -> SpeechCache:
+        """Return an empty cache for ``capacity`` rows on the device of the weights."""
+        weight = self.norm.weight
+        shape = (len(self.layers), self.config.num_key_value_heads, capacity, self.head_dim)
+        zeros = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+        return SpeechCache(zeros, zeros.clone())
+
+    def angles(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return cos and sin [n, head dim] of rotary positions [n], float32."""
+        half = torch.arange(0, self.head_dim, 2, dtype=torch.float32, device=positions.device)
+        frequency = self.config.rope_theta ** -(half / self.head_dim)
+        angle = (positions.float()[:, None] * frequency).repeat(1, 2)
+        return angle.cos(), angle.sin()
+
+    def plan(self, cache: SpeechCache, count: int, first: int = 0) -> Step:
+        """Return where ``count`` further rows go; they see the cache from row ``first`` on."""
+        weight = self.norm.weight
+        offset = torch.arange(count, device=weight.device)
+        cos, sin = self.angles(cache.position + offset)
+        last = cache.length + count
+        mask = None
+        if count > 1:
+            column = torch.arange(first, last, device=weight.device)
+            mask = column[None] <= (cache.length + offset)[:, None]
+        return Step(
+            cos.to(weight.dtype), sin.to(weight.dtype), cache.length + offset, first, last, mask
+        )
+
+    def forward(self, rows: torch.Tensor, cache: SpeechCache, step: Step) -> torch.Tensor:
+        """Append ``rows`` [n, width] to the cache and return their normed hidden states."""
+        for layer, keys, values in zip(self.layers, cache.keys, cache.values, strict=True):
+            rows = layer(rows, keys, values, step)
+        cache.length += step.slots.numel()
+        cache.position += step.slots.numel()
+        return self.norm(rows)
