@@ -29,3 +29,27 @@ class BackendError(AssistantError):
 
 class WorkspaceError(AssistantError):
     """The installation is incomplete, e.g. the messages were never built."""
+
+
+class LocatedError(AssistantError, ValueError):
+    """A problem in a configuration file, with its line (counted from 1)."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(f'line {line}: {message}')
+        self.line = line
+
+
+class ArgumentError(AssistantError, ValueError):
+    """An argument of an action does not fit its schema; ``code`` is what ActionStatus reports."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class PatternError(AssistantError, ValueError):
+    """A phrase of a skill that cannot be compiled."""
+
+
+class TagError(AssistantError, ValueError):
+    """An action tag that does not follow the grammar."""

@@ -16,16 +16,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 import re
 
+from minicpmo_ros.errors import TagError
+
 TAG_OPENING = '[do '
 MAX_TAG = 200
 _NAME = '[a-z][a-z0-9_]*'
 _VALUE = r'[A-Za-z0-9_.-]+|"[^"\[\]\n]+"'
 _ARGUMENT = re.compile(rf'({_NAME})=({_VALUE})')
 _TAG = re.compile(rf'\[do ({_NAME})((?: {_NAME}=(?:{_VALUE}))*)\]')
-
-
-class TagError(ValueError):
-    """A tag that does not follow the grammar."""
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,11 @@ import math
 from typing import Any, Mapping
 
 from minicpmo_ros.actions.skill import ArgumentSchema, ArgumentType, ArgumentValue
+from minicpmo_ros.errors import ArgumentError
 
 MAX_FREE_TEXT = 200
 _TRUE = frozenset({'true', 'yes', 'on'})
 _FALSE = frozenset({'false', 'no', 'off'})
-
-
-class ArgumentError(ValueError):
-    """An argument does not fit its schema. ``code`` is what ActionStatus reports."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def validate_arguments(

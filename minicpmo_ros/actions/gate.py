@@ -8,9 +8,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Mapping, Optional
 
-from minicpmo_ros.actions.argument import ArgumentError, validate_arguments
+from minicpmo_ros.actions.argument import validate_arguments
 from minicpmo_ros.actions.skill import ArgumentValue, Skill
 from minicpmo_ros.actions.trigger import Proposal
+from minicpmo_ros.errors import ArgumentError
 
 
 @dataclass(frozen=True)

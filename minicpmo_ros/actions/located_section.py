@@ -7,7 +7,8 @@ from __future__ import annotations
 import math
 from typing import Any, Callable
 
-from minicpmo_ros.actions.located_yaml import Located, LocatedError
+from minicpmo_ros.actions.located_yaml import Located
+from minicpmo_ros.errors import LocatedError
 
 
 class Section:

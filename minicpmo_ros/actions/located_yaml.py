@@ -13,16 +13,10 @@ from typing import Any, Optional
 
 import yaml
 
+from minicpmo_ros.errors import LocatedError
+
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
-
-
-class LocatedError(ValueError):
-    """A problem in a file, with its line (counted from 1)."""
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(f'line {line}: {message}')
-        self.line = line
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Mapping, Optional
 import unicodedata
 
 from minicpmo_ros.actions.skill import ArgumentSchema, ArgumentType
+from minicpmo_ros.errors import PatternError
 
 MAX_SENTENCE = 300
 _TOKEN = re.compile(r"\{([a-z][a-z0-9_]*)\}|([()|\[\]])|([\w'-]+)|(\s+)|(.)", re.DOTALL)
@@ -27,10 +28,6 @@ _TYPOGRAPHIC = str.maketrans(
 )
 # Marks that end a sentence; the text after a colon or dash may be a quotation, so it is not split.
 _SENTENCE = re.compile(r'[^.!?;\n]+[.!?;\n]*')
-
-
-class PatternError(ValueError):
-    """A template that cannot be compiled."""
 
 
 def normalise(text: str) -> str:

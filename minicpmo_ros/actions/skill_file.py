@@ -9,7 +9,7 @@ from pathlib import Path
 import re
 from typing import Any, Optional
 
-from minicpmo_ros.actions.argument import ArgumentError, validate_argument
+from minicpmo_ros.actions.argument import validate_argument
 from minicpmo_ros.actions.located_section import (
     Section,
     take_count,
@@ -22,9 +22,9 @@ from minicpmo_ros.actions.located_section import (
     take_seconds,
     take_text,
 )
-from minicpmo_ros.actions.located_yaml import Located, LocatedError, parse_located_yaml
+from minicpmo_ros.actions.located_yaml import Located, parse_located_yaml
 from minicpmo_ros.actions.message_template import template_references
-from minicpmo_ros.actions.phrase_pattern import PatternError, PhrasePattern
+from minicpmo_ros.actions.phrase_pattern import PhrasePattern
 from minicpmo_ros.actions.skill import (
     ArgumentSchema,
     ArgumentType,
@@ -35,6 +35,7 @@ from minicpmo_ros.actions.skill import (
     TargetKind,
 )
 from minicpmo_ros.actions.target_policy import refuse_name, refuse_type
+from minicpmo_ros.errors import ArgumentError, LocatedError, PatternError
 
 MAX_SKILLS = 200
 SEVERITIES = ('info', 'notice', 'warning', 'critical')

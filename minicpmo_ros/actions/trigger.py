@@ -9,9 +9,10 @@ import enum
 import json
 from typing import Any, Mapping
 
-from minicpmo_ros.actions.action_tag import TagError, parse_tag
+from minicpmo_ros.actions.action_tag import parse_tag
 from minicpmo_ros.actions.phrase_pattern import PhrasePattern, sentences
 from minicpmo_ros.actions.skill import Skill
+from minicpmo_ros.errors import TagError
 
 MAX_TURN_TEXT = 4000
 MAX_REQUEST = 2000
