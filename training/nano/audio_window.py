@@ -1,0 +1,194 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Random five-second windows of a noisy room with transcripts, to train the audio encoder.
+
+A window is one life of the encoder's cache: ``UNITS`` seconds whose frames see each other as in
+the stream. Speech may begin before a window or go on after it; then only the words inside count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.nano.sound import (
+    HELD_OUT_CLASSES,
+    SOUNDS,
+    convolve,
+    residual_echo,
+    room_response,
+    scale_to_level,
+)
+from training.nano.utterance import UtterancePool
+from training.nano.voice import SAMPLE_RATE
+from training.nano.word_corpus import plain
+
+UNITS = 5
+MEL_FRAMES = UNITS * 100 + 4  # two frames of context on both sides
+SAMPLES = (MEL_FRAMES - 1) * 160 + 400
+_CONTEXT = 520  # samples before the first unit
+LETTERS = " 'abcdefghijklmnopqrstuvwxyz"  # class 0 is the CTC blank, then these
+
+
+@dataclass
+class Window:
+    """Sound of one window and what is said in it.
+
+    audio: float32 [SAMPLES]; words: what the foreground speakers say, in order;
+    active: bool [UNITS * 10], a foreground speaker talks in this tenth of a second.
+    """
+
+    audio: np.ndarray
+    words: list[str] = field(default_factory=list)
+    active: np.ndarray = field(default_factory=lambda: np.zeros(UNITS * 10, dtype=bool))
+
+
+class SoundBank:
+    """Minutes of every kind of noise, made once, cut at random."""
+
+    def __init__(self, seed: int, seconds: float, held_out: bool = False) -> None:
+        rng = np.random.default_rng(seed)
+        names = [name for name in SOUNDS if (name in HELD_OUT_CLASSES) <= held_out]
+        pieces = max(1, round(seconds / 10))
+        self._sounds = {
+            name: np.concatenate([SOUNDS[name](rng, 10 * SAMPLE_RATE) for _ in range(pieces)])
+            for name in names
+        }
+        self.names = tuple(names)
+
+    def cut(self, rng: np.random.Generator, name: str, samples: int) -> np.ndarray:
+        """Return float32 [samples] of one kind, RMS about 1."""
+        sound = self._sounds[name]
+        start = int(rng.integers(0, max(1, len(sound) - samples)))
+        piece = sound[start : start + samples]
+        return np.resize(piece, samples) if len(piece) < samples else piece.copy()
+
+
+def draw_window(rng: np.random.Generator, pool: UtterancePool, bank: SoundBank) -> Window:
+    """Return a random mixture of speech, other voices, echo and noise."""
+    window = Window(np.zeros(SAMPLES, dtype=np.float32))
+    clock = float(rng.uniform(-1.5, 3.0))
+    while clock < UNITS - 0.3 and rng.random() < 0.9:
+        utterance = pool.utterances[int(rng.integers(0, len(pool.utterances)))]
+        _say(rng, window, pool, utterance.index, clock)
+        clock += utterance.seconds + float(rng.exponential(0.8)) + 0.1
+    _add_background(rng, window.audio, pool, bank)
+    if rng.random() < 0.3:
+        window.audio = _tilt(rng, window.audio)
+    return window
+
+
+def _say(
+    rng: np.random.Generator, window: Window, pool: UtterancePool, index: int, start: float
+) -> None:
+    utterance = pool.utterances[index]
+    sound = pool.audio(index).astype(np.float32) / 32768
+    if rng.random() < 0.6:
+        sound = convolve(sound, room_response(rng))
+    level = rng.uniform(-14, 5)
+    mix(window.audio, sound * 10 ** (level / 20), _CONTEXT + int(start * SAMPLE_RATE))
+    window.words += _words_inside(utterance.spoken, utterance.seconds, start)
+    first, last = int(np.floor(start * 10)), int(np.ceil((start + utterance.seconds) * 10))
+    window.active[max(0, first) : max(0, last)] = True
+
+
+def _words_inside(spoken: str, seconds: float, start: float) -> list[str]:
+    """Return the words that lie inside the window if letters take equal time."""
+    words = plain(spoken).split()
+    lengths = np.array([len(word) + 1 for word in words], dtype=float)
+    if not len(words):
+        return []
+    ends = start + seconds * np.cumsum(lengths) / lengths.sum()
+    begins = ends - seconds * lengths / lengths.sum()
+    tolerance = 0.25 * (ends - begins)
+    inside = (begins + tolerance >= 0) & (ends - tolerance <= UNITS)
+    return [word for word, keep in zip(words, inside) if keep]
+
+
+def _add_background(
+    rng: np.random.Generator, audio: np.ndarray, pool: UtterancePool, bank: SoundBank
+) -> None:
+    if rng.random() < 0.92:
+        audio += scale_to_level(rng.standard_normal(len(audio)), rng.uniform(-60, -30))
+    for _ in range(int(rng.choice(3, p=[0.25, 0.5, 0.25]))):
+        name = str(rng.choice(bank.names))
+        length = int(rng.uniform(0.5, UNITS + 0.1) * SAMPLE_RATE)
+        sound = scale_to_level(bank.cut(rng, name, length), rng.uniform(-35, -7))
+        mix(audio, fade(sound), int(rng.uniform(-0.2, UNITS - 0.5) * SAMPLE_RATE))
+    if rng.random() < 0.2:  # a television or people next door
+        _add_other(rng, audio, pool, rng.uniform(-30, -18), distorted=False)
+    if rng.random() < 0.25:  # what echo cancellation leaves of the own voice
+        _add_other(rng, audio, pool, rng.uniform(-36, -17), distorted=True)
+
+
+def _add_other(
+    rng: np.random.Generator,
+    audio: np.ndarray,
+    pool: UtterancePool,
+    level: float,
+    distorted: bool,
+) -> None:
+    index = int(rng.integers(0, len(pool.utterances)))
+    sound = pool.audio(index).astype(np.float32) / 32768
+    sound = residual_echo(rng, sound) if distorted else convolve(sound, room_response(rng))
+    mix(audio, sound * 10 ** (level / 20), int(rng.uniform(-0.5, UNITS - 1) * SAMPLE_RATE))
+
+
+def mix(audio: np.ndarray, sound: np.ndarray, start: int) -> None:
+    """Add the sound to the audio in place; what lies outside is dropped."""
+    first, last = max(0, start), min(len(audio), start + len(sound))
+    if last > first:
+        audio[first:last] += sound[first - start : last - start]
+
+
+def fade(sound: np.ndarray, seconds: float = 0.02) -> np.ndarray:
+    """Return the sound with short linear ramps at both ends."""
+    ramp = np.minimum(1.0, np.arange(len(sound)) / (seconds * SAMPLE_RATE)).astype(np.float32)
+    return sound * ramp * ramp[::-1]
+
+
+def _tilt(rng: np.random.Generator, audio: np.ndarray) -> np.ndarray:
+    """Return the audio as a microphone with another frequency response hears it."""
+    spectrum = np.fft.rfft(audio)
+    knots = rng.uniform(-6, 6, 6)
+    gain = np.interp(np.linspace(0, 5, len(spectrum)), np.arange(6), knots)
+    return np.fft.irfft(spectrum * 10 ** (gain / 20), len(audio)).astype(np.float32)
+
+
+def letter_ids(words: list[str]) -> list[int]:
+    """Return CTC classes of the words separated by spaces."""
+    return [LETTERS.index(char) + 1 for char in ' '.join(words)]
+
+
+class WindowDataset(torch.utils.data.IterableDataset):
+    """Endless stream of windows; every worker has its own random generator."""
+
+    def __init__(self, folder: Path, vocabulary: dict[str, int], seed: int) -> None:
+        self._folder, self._vocabulary, self._seed = folder, vocabulary, seed
+
+    def __iter__(self):
+        """Yield (audio [SAMPLES], letter ids, word ids, active [50])."""
+        info = torch.utils.data.get_worker_info()
+        torch.set_num_threads(1)
+        seed = self._seed + (0 if info is None else 1000 * info.id)
+        rng = np.random.default_rng(seed)
+        pool, bank = UtterancePool(self._folder), SoundBank(seed, 120)
+        while True:
+            window = draw_window(rng, pool, bank)
+            word_ids = [self._vocabulary[word] for word in window.words]
+            yield window.audio, letter_ids(window.words), word_ids, window.active
+
+
+def collate(items: list[tuple]) -> dict[str, torch.Tensor]:
+    """Return one batch; the transcripts are concatenated as CTC wants them."""
+    return {
+        'audio': torch.from_numpy(np.stack([item[0] for item in items])),
+        'letters': torch.tensor(sum((item[1] for item in items), [])),
+        'letter_lengths': torch.tensor([len(item[1]) for item in items]),
+        'words': torch.tensor(sum((item[2] for item in items), [])),
+        'word_lengths': torch.tensor([len(item[2]) for item in items]),
+        'active': torch.from_numpy(np.stack([item[3] for item in items])),
+    }

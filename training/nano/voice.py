@@ -1,0 +1,140 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Synthetic voices from the distribution's speech synthesizers, some held out from training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+import shutil
+import subprocess
+import tempfile
+
+import numpy as np
+import soundfile
+import soxr
+
+SAMPLE_RATE = 16000
+NORMAL_RMS = 0.05  # -26 dBFS, the level of speech close to the microphone
+
+_ACCENTS = ('en', 'en-us', 'en-gb-x-gbclan', 'en-gb-x-rp', 'en-gb-x-gbcwmd', 'en-029')
+_VARIANTS = (
+    '', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm8', 'f1', 'f2', 'f3', 'f5', 'klatt', 'klatt2',
+    'klatt4', 'adam', 'Alex', 'Alicia', 'Andrea', 'Annie', 'antonio', 'aunty', 'belinda',
+    'benjamin', 'boris', 'caleb', 'david', 'Denis', 'Diogo', 'ed', 'Gene', 'Henrique', 'Hugo',
+    'Jacky', 'john', 'Lee', 'linda', 'marcelo', 'max', 'Michel', 'miguel', 'pablo', 'paul',
+    'pedro', 'quincy', 'rob', 'shelby', 'steph', 'travis', 'victor', 'grandma', 'grandpa',
+)  # fmt: skip
+_HELD_OUT_VARIANTS = ('m7', 'f4', 'anika', 'robert', 'Marco', 'klatt3', 'edward', 'steph2')
+_HELD_OUT_ACCENTS = ('en-us', 'en-gb-scotland', 'en')
+_FLITE = ('kal', 'kal16', 'awb', 'slt')
+_FESTIVAL = ('voice_kal_diphone', 'voice_cmu_us_slt_arctic_hts')
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One way of speaking.
+
+    engine: 'espeak', 'flite' or 'festival'.
+    name: the engine's name of the voice.
+    rate: speaking rate relative to the engine's normal rate.
+    pitch: for espeak 0..99, for flite the mean f0 [Hz], 0 = the voice's own.
+    resampling: playback speed factor (moves pitch and formants together), 1.0 = none.
+    """
+
+    engine: str
+    name: str
+    rate: float = 1.0
+    pitch: int = 0
+    resampling: float = 1.0
+
+
+def draw_voice(rng: np.random.Generator, held_out: bool) -> Voice:
+    """Return a random voice from the training set or from the disjoint held-out set."""
+    engine = rng.choice(['espeak', 'flite', 'festival'], p=[0.6, 0.25, 0.15])
+    rate = float(np.exp(rng.uniform(np.log(0.85), np.log(1.25))))
+    resampling = float(np.exp(rng.uniform(-0.13, 0.13)))
+    if engine == 'espeak':
+        name = str(rng.choice(_HELD_OUT_ACCENTS if held_out else _ACCENTS))
+        variant = str(rng.choice(_HELD_OUT_VARIANTS if held_out else _VARIANTS))
+        name = f'{name}+{variant}' if variant else name
+        return Voice('espeak', name, rate, int(rng.integers(25, 76)), resampling)
+    if engine == 'flite':
+        name = 'rms' if held_out else str(rng.choice(_FLITE))
+        pitch = int(rng.integers(85, 220)) if rng.random() < 0.7 else 0
+        return Voice('flite', name, rate, pitch, resampling)
+    name = 'voice_ked_diphone' if held_out else str(rng.choice(_FESTIVAL))
+    return Voice('festival', name, rate, 0, resampling)
+
+
+def missing_programs() -> list[str]:
+    """Return the synthesizers that are not installed."""
+    return [name for name in ('espeak-ng', 'flite', 'festival') if shutil.which(name) is None]
+
+
+def synthesize(voice: Voice, text: str) -> np.ndarray:
+    """Speak one sentence.
+
+    Returns:
+        int16 [n] at 16 kHz with an RMS of ``NORMAL_RMS``, leading and trailing silence removed.
+    """
+    return synthesize_many([(voice, text)])[0]
+
+
+def synthesize_many(jobs: list[tuple[Voice, str]]) -> list[np.ndarray]:
+    """Speak several sentences; festival ones share one process, see ``synthesize``."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f'{index}.wav' for index in range(len(jobs))]
+        festival = []
+        for (voice, text), path in zip(jobs, paths):
+            if voice.engine == 'festival':
+                festival.append(_festival_line(voice, text, path))
+            else:
+                subprocess.run(_command(voice, text, path), check=True, capture_output=True)
+        if festival:
+            script = Path(folder) / 'speak.scm'
+            script.write_text('\n'.join(festival))
+            subprocess.run(['festival', '-b', str(script)], check=True, capture_output=True)
+        return [_load(path, voice.resampling) for (voice, _), path in zip(jobs, paths)]
+
+
+def _command(voice: Voice, text: str, path: Path) -> list[str]:
+    if voice.engine == 'espeak':
+        words_per_minute = str(round(165 * voice.rate))
+        return ['espeak-ng', '-v', voice.name, '-s', words_per_minute, '-p', str(voice.pitch),
+                '-w', str(path), text]  # fmt: skip
+    command = ['flite', '-voice', voice.name, '--setf', f'duration_stretch={1 / voice.rate:.3f}']
+    if voice.pitch:
+        command += ['--setf', f'int_f0_target_mean={voice.pitch}']
+    return [*command, '-t', text, '-o', str(path)]
+
+
+def _festival_line(voice: Voice, text: str, path: Path) -> str:
+    plain = text.replace('"', ' ').replace('\\', ' ')
+    return (
+        f"({voice.name})(Parameter.set 'Duration_Stretch {1 / voice.rate:.3f})"
+        f'(utt.save.wave (utt.synth (Utterance Text "{plain}")) "{path}" \'riff)'
+    )
+
+
+def _load(path: Path, resampling: float) -> np.ndarray:
+    sound, rate = soundfile.read(path, dtype='float32')
+    sound = soxr.resample(sound, rate * resampling, SAMPLE_RATE)
+    return normalize(trim(sound))
+
+
+def trim(sound: np.ndarray) -> np.ndarray:
+    """Return the sound without leading and trailing silence (-40 dB re the peak, 10 ms steps)."""
+    frames = np.abs(sound[: len(sound) // 160 * 160]).reshape(-1, 160).max(axis=1)
+    loud = np.nonzero(frames > 0.01 * max(frames.max(initial=0.0), 1e-6))[0]
+    if not len(loud):
+        return sound
+    return sound[loud[0] * 160 : (loud[-1] + 1) * 160]
+
+
+def normalize(sound: np.ndarray) -> np.ndarray:
+    """Return int16 with an RMS of ``NORMAL_RMS`` over the loud half of the sound."""
+    power = np.sort(sound.astype(np.float64) ** 2)[len(sound) // 2 :]
+    rms = np.sqrt(power.mean() / 2) if len(power) else 0.0
+    scaled = sound * (NORMAL_RMS / max(rms, 1e-6))
+    return (np.clip(scaled, -1, 1) * 32767).astype(np.int16)
