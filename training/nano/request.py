@@ -131,7 +131,11 @@ def _people(scene: SceneState) -> str:
 
 
 def _description(scene: SceneState, memory: Memory) -> tuple[str, ...]:
-    return (f'I see the {scene.room} and {_people(scene)}.',)
+    lamp = 'on' if scene.lamp else 'off'
+    return (
+        f'I see the {scene.room} and {_people(scene)}. '
+        f'The door is {scene.door} and the lamp is {lamp}.',
+    )
 
 
 def _presence(scene: SceneState, memory: Memory) -> tuple[str, ...]:
@@ -233,7 +237,7 @@ _INTENTS = (
             'How can you help me?',
         ),
         ('Robot, what can you do?', 'How can you help?'),
-        _always('I can watch your home.'),
+        _always('I can watch the pot, the door and the lamp, and call you when someone comes in.'),
     ),
     Intent(
         'are_you_there',
@@ -293,6 +297,19 @@ _INTENTS = (
         ),
         ('How is the weather today?', 'What is the weather like today?'),
         _always('I can not see outside.'),
+    ),
+    Intent(
+        'tell_story',
+        (
+            'Tell me a story.',
+            'Please tell me a story.',
+            'Do you know a story?',
+            'Robot, tell me a story.',
+        ),
+        ('Tell me a story please.', 'Do you know a good story?'),
+        _always(
+            'Once a robot watched a quiet home. The pot boiled, the door opened, and all was well.'
+        ),
     ),
     Intent(
         'where_are_you',
