@@ -75,6 +75,11 @@ class KeyValueCache:
         """Forget everything; the memory stays."""
         self.length = 0
 
+    def release(self) -> None:
+        """Give the memory back; the cache cannot be used any more."""
+        self.length = 0
+        self.keys, self.values = self.keys[:, :, :0].clone(), self.values[:, :, :0].clone()
+
     def truncate(self, length: int) -> None:
         """Forget every row from ``length`` on."""
         if not 0 <= length <= self.length:

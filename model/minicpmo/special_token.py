@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from typing import Protocol
 
 TOKEN_NAMES = {
@@ -74,3 +74,8 @@ class SpecialTokens:
     def unit_terminators(self) -> frozenset[int]:
         """Return the ids that end the decoding of a unit."""
         return frozenset((self.listen, self.chunk_end, self.speech_chunk_end))
+
+    @property
+    def all_ids(self) -> frozenset[int]:
+        """Return every id of this table; none of them is text."""
+        return frozenset(astuple(self))

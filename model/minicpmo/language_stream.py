@@ -1,0 +1,74 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The language model's side of one conversation: its cache and the work done so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from minicpmo.context_window import WindowChange
+from minicpmo.kv_cache import KeyValueCache
+from minicpmo.llm import LanguageModel
+
+
+class LanguageStream:
+    """Feeds one conversation into shared weights.
+
+    forwards: runs of the decoder since construction.
+    vocabulary_rows: rows the vocabulary head was evaluated for.
+    """
+
+    def __init__(self, model: LanguageModel, capacity: int) -> None:
+        self.model = model
+        self.cache: KeyValueCache = model.new_cache(capacity)
+        self.forwards = 0
+        self.vocabulary_rows = 0
+
+    @property
+    def length(self) -> int:
+        """Return the number of rows in the cache."""
+        return self.cache.length
+
+    @torch.inference_mode()
+    def embed(self, ids: Sequence[int]) -> Tensor:
+        """Return the embedding rows of ids, [len(ids), hidden]."""
+        return self.model.embed(torch.tensor(ids, dtype=torch.int64, device=self._device))
+
+    @torch.inference_mode()
+    def feed(self, embeddings: Tensor) -> Tensor:
+        """Append rows [rows, hidden] in one forward; return the last row's state [hidden]."""
+        self.forwards += 1
+        return self.model.extend(embeddings, self.cache)[-1]
+
+    def feed_ids(self, ids: Sequence[int]) -> Tensor:
+        """Append token ids in one forward; return the last row's state [hidden]."""
+        return self.feed(self.embed(ids))
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the vocabulary logits of one row [vocab]."""
+        self.vocabulary_rows += 1
+        return self.model.logits(hidden)
+
+    def apply(self, change: WindowChange, prefix_rows: int, suffix_ids: Sequence[int]) -> None:
+        """Remove forgotten units from the cache and renew the carried-over text."""
+        cache = self.cache
+        start = prefix_rows + change.previous_rows + len(suffix_ids)
+        if change.previous_ids is None:
+            cache.evict(start, change.removed_rows)
+            return
+        renewed = [*change.previous_ids, *suffix_ids]
+        kept_from, new_start = start + change.removed_rows, prefix_rows + len(renewed)
+        kept = cache.length - kept_from
+        cache.relocate(kept_from, cache.length, new_start)
+        cache.truncate(prefix_rows)
+        if renewed:
+            self.feed_ids(renewed)
+        cache.length = new_start + kept
+
+    @property
+    def _device(self) -> torch.device:
+        return self.cache.keys.device

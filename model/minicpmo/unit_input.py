@@ -1,0 +1,80 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Checks one unit of input and turns it into embedding rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from minicpmo.duplex_input import InputEncoder
+from minicpmo.errors import InputError
+from minicpmo.language_stream import LanguageStream
+from minicpmo.protocol import Unit, UnitTimings
+from minicpmo.special_token import SpecialTokens
+from minicpmo.tokenizer import TextTokenizer
+from minicpmo.unit_sequence import IdPart, Part, RowSource, unit_input_parts
+
+
+class UnitInput:
+    """The input side of one session."""
+
+    def __init__(
+        self,
+        tokens: SpecialTokens,
+        tokenizer: TextTokenizer,
+        encoder: InputEncoder,
+        stream: LanguageStream,
+        clock: Callable[[], float],
+    ) -> None:
+        self._tokens = tokens
+        self._tokenizer = tokenizer
+        self._encoder = encoder
+        self._stream = stream
+        self._clock = clock
+
+    def reset(self) -> None:
+        """Begin a new conversation."""
+        self._encoder.reset()
+
+    def plan(self, unit: Unit) -> list[Part]:
+        """Return the parts the unit will feed; raises InputError and changes nothing."""
+        if unit.audio is None and not unit.images:
+            raise InputError(f'unit {unit.index} has neither audio nor pictures; pass one of them')
+        pieces = self._encoder.image_pieces(unit.images, unit.max_slices) if unit.images else []
+        if unit.audio is not None:
+            self._encoder.check_audio(unit.audio)
+        return unit_input_parts(
+            self._tokens,
+            pieces,
+            0 if unit.audio is None else self._encoder.audio_rows,
+            self._encoder.image_rows,
+            self._note_ids(unit.notes),
+        )
+
+    def encode(self, unit: Unit, parts: list[Part], timings: UnitTimings) -> Tensor:
+        """Return the rows of all parts, [rows, hidden]; the audio stream moves on a second."""
+        started = self._clock()
+        images = self._encoder.encode_images(unit.images, unit.max_slices) if unit.images else []
+        encoded_images = self._clock()
+        audio = [] if unit.audio is None else [self._encoder.encode_audio(unit.audio)]
+        timings.vision = encoded_images - started
+        timings.audio = self._clock() - encoded_images
+        rows = []
+        for part in parts:
+            if isinstance(part, IdPart):
+                rows.append(self._stream.embed(part.ids))
+            elif part.source is RowSource.IMAGE:
+                rows.append(images[part.image][part.piece])
+            else:
+                rows += audio
+        return torch.cat(rows)
+
+    def _note_ids(self, notes: Iterable[str]) -> list[int]:
+        """Return notes as plain text, one per line; structure tokens in them are refused."""
+        ids = [token for note in notes for token in self._tokenizer.encode(note + '\n')]
+        if not self._tokens.all_ids.isdisjoint(ids):
+            raise InputError('a note contains a special token; pass plain text')
+        return ids
