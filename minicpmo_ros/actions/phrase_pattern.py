@@ -27,7 +27,7 @@ _TYPOGRAPHIC = str.maketrans(
     {'’': "'", '‘': "'", '“': '"', '”': '"', '«': '"', '»': '"', '…': '.', '\u00a0': ' '}
 )
 # Marks that end a sentence; the text after a colon or dash may be a quotation, so it is not split.
-_SENTENCE = re.compile(r'[^.!?;\n]+[.!?;\n]*')
+_SENTENCE = re.compile(r'[^.!?;\n]+(?:[.!?;\n]+"?)*')
 
 
 def normalise(text: str) -> str:
