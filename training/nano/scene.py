@@ -16,6 +16,7 @@ POSTURES = ('standing', 'lying')
 SHAPES = ('ball', 'cube', 'cup')
 COLOURS = ('red', 'green', 'blue', 'yellow')
 MAX_PEOPLE = 2
+_ROOM_SHARES = (0.46, 0.27, 0.27)
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class SceneState:
 
 def random_scene(rng: np.random.Generator, room: Optional[str] = None) -> SceneState:
     """Return a random quiet scene: nobody has fallen and nothing boils over."""
-    room = room or str(rng.choice(ROOMS))
+    room = room or str(rng.choice(ROOMS, p=_ROOM_SHARES))
     people = ('standing',) * int(rng.choice(MAX_PEOPLE + 1, p=(0.5, 0.35, 0.15)))
     objects = {
         shape: str(rng.choice(COLOURS)) if rng.random() < 0.55 else None for shape in SHAPES

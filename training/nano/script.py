@@ -1,0 +1,143 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Random conversations with the right behaviour for every unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from training.nano.household import Household, Pace
+from training.nano.oracle import TALK_OVER_SECONDS, Action, Hearing, Oracle
+from training.nano.request import INTENTS
+from training.nano.scene import ROOMS, SceneState
+from training.nano.speaker import Mood, RobotView, Speaker, hear
+from training.nano.timeline import Pool, Script, ScriptUnit, SoundEvent
+
+INTENT_NAMES = tuple(INTENTS)
+
+
+@dataclass(frozen=True)
+class Style:
+    """A kind of conversation: how people behave and how often things happen."""
+
+    mood: Mood
+    pace: Pace
+
+
+STYLES = {
+    'busy': Style(Mood(activity=0.55), Pace(1.0, 0.015, (4, 20))),
+    'calm': Style(Mood(activity=0.12, background=0.1), Pace(1.0, 0.008, (6, 40))),
+    'waiting': Style(
+        Mood(activity=0.05, addressed=0.6, background=0.06, watch=0.6), Pace(0.8, 0.003, (45, 110))
+    ),
+    'eventful': Style(Mood(activity=0.3, watch=0.5), Pace(2.0, 0.03, (3, 12))),
+    'long talk': Style(
+        Mood(activity=0.5, interruption=0.45, backchannel=0.3), Pace(0.7, 0.004, (6, 30))
+    ),
+}
+_STYLE_SHARES = {'busy': 0.3, 'calm': 0.15, 'waiting': 0.15, 'eventful': 0.25, 'long talk': 0.15}
+
+
+def write_script(
+    rng: np.random.Generator,
+    pool: Pool,
+    held_out: bool,
+    units: int = 120,
+    style: Optional[str] = None,
+) -> Script:
+    """Return a random conversation.
+
+    Args:
+        rng: source of all randomness.
+        pool: spoken sentences; must hold the wordings of the chosen part.
+        held_out: use the wordings and rooms that training never sees.
+        units: length [s].
+        style: key of ``STYLES``, None draws one.
+    """
+    style = style or str(rng.choice(list(_STYLE_SHARES), p=list(_STYLE_SHARES.values())))
+    conversation = Conversation(rng, pool, held_out, STYLES[style])
+    oracle = Oracle()
+    script = Script(layouts=conversation.household.layouts)
+    for unit in range(units):
+        scene, hearing = conversation.listen(unit, oracle)
+        turn_was_open = oracle.turn_open
+        action = oracle.step(scene, hearing)
+        conversation.follow(unit, action, oracle)
+        script.units.append(_unit(conversation, scene, hearing, action, turn_was_open))
+    script.sounds = sorted(conversation.speaker.sounds, key=lambda event: event.start)
+    return script
+
+
+class Conversation:
+    """Household and people around a robot; whoever plays the robot reports what it said."""
+
+    def __init__(self, rng: np.random.Generator, pool: Pool, held_out: bool, style: Style) -> None:
+        self.household = Household.create(rng, style.pace, held_out)
+        self.speaker = Speaker(rng, style.mood, pool, held_out)
+        self.echo_level = float(rng.uniform(-30, -10)) if rng.random() < 0.6 else None
+        self._sounding_since: Optional[float] = None
+        self._rng = rng
+
+    def listen(self, unit: int, oracle: Oracle) -> tuple[SceneState, Hearing]:
+        """Advance the world by one unit; return what is seen and heard in it."""
+        since = self._sounding_since
+        sounding = 0 if since is None or not oracle.turn_open else max(1, round(unit - since) + 1)
+        quiet = self.speaker.is_quiet(unit) and not oracle.turn_open and not oracle.pending
+        scene = self.household.step(unit, oracle.memory.watches, quiet)
+        robot = RobotView(sounding, oracle.pending)
+        self.speaker.step(unit, robot, scene, oracle.memory)
+        return scene, hear(self.speaker.sounds, unit, since if oracle.turn_open else None)
+
+    def follow(self, unit: int, action: Action, oracle: Oracle) -> None:
+        """Take note of what the robot did: its voice sounds in the next unit."""
+        if action.text:
+            self._add_own_voice(unit + 1, action.text)
+            if self._sounding_since is None:
+                self._sounding_since = unit + 1.0
+        if not oracle.turn_open:
+            self._sounding_since = None
+        if action.end_of_turn:
+            self._finish(unit, action, oracle)
+
+    def _finish(self, unit: int, action: Action, oracle: Oracle) -> None:
+        self.speaker.pause(unit, int(self._rng.integers(1, 5)))
+        intent = INTENTS.get(action.reason)
+        if intent is None:
+            return
+        if intent.watch in oracle.memory.watches:
+            self.household.open_watch(intent.watch, unit + 1)
+        for room in ROOMS:
+            if intent.name == f'go_to_{room.replace(" ", "_")}' and self._rng.random() < 0.7:
+                self.household.move_to(room, unit)
+
+    def _add_own_voice(self, unit: int, text: str) -> None:
+        if self.echo_level is not None:
+            self.speaker.sounds.append(
+                SoundEvent('own_voice', float(unit), 1.0, -1, self.echo_level, text)
+            )
+
+
+def _unit(
+    conversation: Conversation,
+    scene: SceneState,
+    hearing: Hearing,
+    action: Action,
+    turn_was_open: bool,
+) -> ScriptUnit:
+    labels = {
+        'request': 1 + INTENT_NAMES.index(hearing.requests[-1]) if hearing.requests else 0,
+        'talking': int(hearing.talking),
+        'talk_over': int(turn_was_open and hearing.talk_over >= TALK_OVER_SECONDS),
+    }
+    return ScriptUnit(
+        scene,
+        conversation.household.layout,
+        action.text,
+        action.end_of_turn,
+        action.yielded,
+        action.reason,
+        labels,
+    )
