@@ -128,7 +128,7 @@ def pass_gates(
         return Rejection('unknown_skill', f'{proposal.skill[:48]!r} is not in the allow-list')
     if not skill.enabled:
         return Rejection('skill_disabled', f'{skill.name} is switched off in the allow-list')
-    if proposal.epoch and proposal.epoch < state.epoch:
+    if 0 <= proposal.epoch < state.epoch:
         return Rejection('interrupted', 'the turn that asked for it was interrupted')
     try:
         arguments = validate_arguments(skill.arguments, proposal.arguments)

@@ -38,7 +38,7 @@ class Proposal:
     trigger: TriggerKind
     rationale: str
     turn_id: int = 0
-    epoch: int = 0
+    epoch: int = -1
     request_id: str = ''
     problem: str = ''
 
