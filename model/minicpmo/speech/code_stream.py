@@ -65,7 +65,7 @@ class DuplexCodeStream:
         self.restarts = 0
         self.trace = CodeTrace()
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def generate(
         self,
         token_ids: list[int],

@@ -1,0 +1,287 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Flow-matching decoder: speech codes to mel frames, streaming, in the sound of one voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import enum
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from minicpmo.errors import InputError
+from minicpmo.speech.conformer import Encoder, EncoderCache
+from minicpmo.speech.dit import DiT, Modulation
+from minicpmo.speech.frame_slots import FrameSlots
+from minicpmo.speech.token2wav_config import (
+    FRAMES_PER_CODE,
+    LOOKAHEAD_CODES,
+    SILENCE_CODE,
+    FlowConfig,
+)
+
+HISTORY_FRAMES = 100
+"""Mel frames of a turn that stay cached besides the prompt."""
+MAX_CODES_PER_CALL = 28
+MAX_FRAMES_PER_CALL = FRAMES_PER_CODE * MAX_CODES_PER_CALL
+MAX_CACHED_FRAMES = 1000
+"""Frames for which the released models are run: prompt, history and one call."""
+NOISE_COLUMNS = 30000
+
+
+class Generation(enum.Enum):
+    """Which of the two published generations of the sound assets is loaded."""
+
+    ORIGINAL = 'original'
+    CAUSAL = 'causal'
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The voice that is continued.
+
+    codes: speech codes of the reference clip, 25 per second. mel: float32 [frames, 80], two
+    frames per code. speaker: float32 [192].
+    """
+
+    codes: tuple[int, ...]
+    mel: torch.Tensor
+    speaker: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PromptCache:
+    """What :meth:`Flow.prepare_prompt` computed once; shared by all streams of the voice."""
+
+    frames: int
+    speaker: torch.Tensor
+    encoder: EncoderCache
+    attention: torch.Tensor
+    convolution: torch.Tensor
+
+
+@dataclass
+class FlowState:
+    """Caches of one stream.
+
+    attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
+    2 * width, 2].
+    """
+
+    prompt: PromptCache
+    encoder: EncoderCache
+    attention: torch.Tensor
+    convolution: torch.Tensor
+    slots: FrameSlots
+
+    def reset(self) -> None:
+        """Return to the start of a turn: only the prompt is cached."""
+        self.encoder = self.prompt.encoder
+        self.attention[..., : self.prompt.frames, :].copy_(self.prompt.attention)
+        self.convolution.copy_(self.prompt.convolution)
+        self.slots.reset(self.prompt.frames)
+
+
+class _Decoder(nn.Module):
+    """Keeps the official parameter names ``decoder.estimator.*``."""
+
+    def __init__(self, config: FlowConfig) -> None:
+        super().__init__()
+        self.estimator = DiT(config.estimator)
+
+
+class Flow(nn.Module):
+    """Codes to mel; call :meth:`prepare` once after loading and moving."""
+
+    def __init__(self, config: FlowConfig, generation: Generation) -> None:
+        super().__init__()
+        self.config, self.generation = config, generation
+        self.input_embedding = nn.Embedding(config.vocab_size, config.input_size)
+        self.spk_embed_affine_layer = nn.Linear(config.spk_embed_dim, config.output_size)
+        self.encoder = Encoder(config.encoder, config.input_size)
+        self.encoder_proj = nn.Linear(config.encoder.output_size, config.output_size)
+        self.decoder = _Decoder(config)
+        self.noise = torch.empty(0)
+        self._steps: list[tuple[Modulation, float]] = []
+
+    @torch.no_grad()
+    def prepare(self, seed: int = 0) -> Flow:
+        """Compute what no call changes: start noise, projected positions, time modulations."""
+        device = self.encoder_proj.weight.device
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(NOISE_COLUMNS, self.config.output_size, generator=generator)
+        self.noise = noise.to(device)
+        self.encoder.prepare()
+        times, widths = diffusion_times(self.config.n_timesteps)
+        modulations = self.decoder.estimator.modulations(times.to(device))
+        self._steps = list(zip(modulations, widths.tolist(), strict=True))
+        return self
+
+    @torch.no_grad()
+    def prepare_prompt(self, prompt: Prompt) -> PromptCache:
+        """Run the reference clip through all stages once and return its caches.
+
+        Raises:
+            InputError: the clip is too long, or codes, mel and speaker do not fit each other.
+        """
+        self._check_prompt(prompt)
+        mel = prompt.mel.to(self.noise)
+        speaker = F.normalize(prompt.speaker.to(self.noise), dim=0)
+        codes = [*prompt.codes, *self._prompt_lookahead(prompt)]
+        empty = PromptCache(
+            len(mel),
+            self.spk_embed_affine_layer(speaker),
+            self.encoder.empty_cache(),
+            *self._empty_caches(len(mel)),
+        )
+        slots = FrameSlots(len(mel))
+        state = FlowState(empty, empty.encoder, empty.attention, empty.convolution, slots)
+        self._decode(codes, state, False, mel)
+        return PromptCache(
+            len(mel), empty.speaker, state.encoder, state.attention, state.convolution
+        )
+
+    def _check_prompt(self, prompt: Prompt) -> None:
+        frames = FRAMES_PER_CODE * len(prompt.codes)
+        limit = MAX_CACHED_FRAMES - HISTORY_FRAMES - MAX_FRAMES_PER_CALL
+        if not LOOKAHEAD_CODES <= len(prompt.codes) <= limit // FRAMES_PER_CODE:
+            raise InputError(
+                f'a voice of {len(prompt.codes) / 25:.1f} s was given; cut the reference clip to '
+                f'between 1 and {limit // FRAMES_PER_CODE // 25} s'
+            )
+        for name, found, expected in (
+            ('mel', tuple(prompt.mel.shape), (frames, self.config.output_size)),
+            ('speaker', tuple(prompt.speaker.shape), (self.config.spk_embed_dim,)),
+        ):
+            if found != expected:
+                raise InputError(f'voice {name} has shape {found}, {expected} is needed')
+        check_codes(prompt.codes, self.config.vocab_size)
+
+    def _prompt_lookahead(self, prompt: Prompt) -> tuple[int, ...]:
+        """Return the codes behind the prompt, whose sound is never made."""
+        if self.generation is Generation.CAUSAL:
+            return prompt.codes[:LOOKAHEAD_CODES]
+        return (SILENCE_CODE,) * LOOKAHEAD_CODES
+
+    def _empty_caches(self, capacity: int) -> tuple[torch.Tensor, torch.Tensor]:
+        shape, steps = self.config.estimator, self.config.n_timesteps
+        attention = self.noise.new_zeros(
+            steps, shape.depth, 2, shape.num_heads, capacity, 2 * shape.head_dim
+        )
+        convolution = self.noise.new_zeros(steps, shape.depth, 2, 2 * shape.hidden_size, 2)
+        return attention, convolution
+
+    def new_state(self, prompt: PromptCache) -> FlowState:
+        """Return the caches of a new stream at the start of a turn."""
+        capacity = prompt.frames + HISTORY_FRAMES + MAX_FRAMES_PER_CALL
+        state = FlowState(
+            prompt, prompt.encoder, *self._empty_caches(capacity), FrameSlots(capacity)
+        )
+        state.reset()
+        return state
+
+    @torch.no_grad()
+    def forward(self, codes: list[int], state: FlowState, last: bool) -> torch.Tensor:
+        """Return mel frames [2 * (n - 3), 80], or [2 * n, 80] for the last codes of a turn.
+
+        Args:
+            codes: 4 to 28 codes (1 to 28 with ``last``); the last three are looked at and come
+                again at the beginning of the next call.
+
+        Raises:
+            InputError: too few, too many or unknown codes; nothing has changed.
+        """
+        least = 1 if last else LOOKAHEAD_CODES + 1
+        if not least <= len(codes) <= MAX_CODES_PER_CALL:
+            raise InputError(
+                f'{len(codes)} speech codes given, {least} to {MAX_CODES_PER_CALL} can be decoded'
+            )
+        check_codes(codes, self.config.vocab_size)
+        mel = self._decode(codes, state, last, None)
+        state.slots.trim(state.prompt.frames, HISTORY_FRAMES)
+        state.encoder = trimmed(state.encoder, state.prompt.frames, self.generation)
+        return mel
+
+    def encode(
+        self, codes: list[int], cache: EncoderCache, last: bool
+    ) -> tuple[torch.Tensor, EncoderCache]:
+        """Return the encoder's states [frames, width] and its next cache."""
+        ids = torch.tensor(codes, dtype=torch.long, device=self.noise.device)
+        return self.encoder(self.input_embedding(ids), cache, last)
+
+    def _decode(
+        self, codes: list[int], state: FlowState, last: bool, prompt_mel: torch.Tensor | None
+    ) -> torch.Tensor:
+        states, state.encoder = self.encode(codes, state.encoder, last)
+        mu = self.encoder_proj(states)
+        prompt_mel = torch.zeros_like(mu) if prompt_mel is None else prompt_mel
+        condition = self.decoder.estimator.project_condition(mu, state.prompt.speaker, prompt_mel)
+        first = len(state.slots)
+        slots = torch.tensor(state.slots.take(len(mu)), device=mu.device)
+        mask = torch.zeros(1, state.slots.capacity, dtype=torch.bool, device=mu.device)
+        mask[0, state.slots.used()] = True
+        return self.integrate(self.noise[first : first + len(mu)], condition, state, slots, mask)
+
+    def integrate(
+        self,
+        x: torch.Tensor,
+        condition: torch.Tensor,
+        state: FlowState,
+        slots: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return the frames [n, mel] that the flow leads to from the noise x [n, mel]."""
+        rate = self.config.inference_cfg_rate
+        for index, (modulation, width) in enumerate(self._steps):
+            velocity = self.decoder.estimator(
+                x,
+                condition,
+                modulation,
+                state.attention[index],
+                state.convolution[index],
+                slots,
+                mask,
+            )
+            x = x + width * ((1.0 + rate) * velocity[0] - rate * velocity[1])
+        return x
+
+
+def diffusion_times(steps: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the times of the steps and their widths, float32 [steps] each (cosine schedule)."""
+    grid = 1 - torch.cos(torch.linspace(0, 1, steps + 1) * 0.5 * math.pi)
+    return grid[:-1], grid.diff()
+
+
+def check_codes(codes: list[int] | tuple[int, ...], count: int) -> None:
+    """Raise InputError unless all codes are in [0, count)."""
+    for code in codes:
+        if not 0 <= code < count:
+            raise InputError(f'speech code {code} given, this flow knows 0 to {count - 1}')
+
+
+def trimmed(cache: EncoderCache, prompt: int, generation: Generation) -> EncoderCache:
+    """Return the cache reduced to the prompt's frames and the recent history.
+
+    The mel-rate layers keep the first ``prompt`` and the last 100 frames. The causal generation
+    keeps the same span at code rate. The original one stores code-rate rows twice in a row and cuts
+    that list like mel frames, so that it keeps the first 50 codes of a turn for ever.
+    """
+    total = cache.mel_rate.shape[2]
+    if total <= prompt + HISTORY_FRAMES:
+        return cache
+    mel_rate = torch.cat(
+        (cache.mel_rate[:, :, :prompt], cache.mel_rate[:, :, -HISTORY_FRAMES:]), dim=2
+    )
+    codes, kept = total // FRAMES_PER_CODE, (prompt + HISTORY_FRAMES) // FRAMES_PER_CODE
+    row = torch.arange(kept, device=mel_rate.device)
+    border = prompt
+    if generation is Generation.CAUSAL:
+        border = prompt // FRAMES_PER_CODE
+        from_end = codes - kept
+    else:
+        from_end = total - HISTORY_FRAMES - prompt
+    row = torch.where(row < border, row, row + from_end) % codes
+    return EncoderCache(cache.lookahead, cache.upsample, cache.code_rate[:, :, row], mel_rate)
