@@ -1,0 +1,105 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Removes the robot's own voice from the microphone signal."""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+import numpy as np
+
+SAMPLE_RATE = 16000
+FRAME_SAMPLES = 160  # 10 ms, the only length WebRTC takes
+
+
+class EchoCancellation(enum.Enum):
+    """Who cancels the echo.
+
+    SOFTWARE: WebRTC AEC3 in this process. HARDWARE: a microphone array or the sound server does
+    it. NONE: nobody, e.g. because the robot has headphones or no loudspeaker.
+    """
+
+    SOFTWARE = 'software'
+    HARDWARE = 'hardware'
+    NONE = 'none'
+
+
+class EchoCanceller(Protocol):
+    """Takes 10 ms of loudspeaker and microphone at a time."""
+
+    def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
+        """Return the microphone signal without echo, int16 [160] at 16 kHz.
+
+        :param rendered: int16 [160], what was handed to the loudspeaker in the same time, after
+            the volume control.
+        :param microphone: int16 [160].
+        """
+
+    def set_delay(self, seconds: float) -> None:
+        """Tell how long a rendered sample takes to come back from the microphone [s]."""
+
+    def reset(self) -> None:
+        """Forget what was learned about the room."""
+
+
+class NoEchoCanceller:
+    """Passes the microphone on; for hardware cancellation and for none."""
+
+    def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
+        """Return the microphone signal as it is."""
+        return microphone
+
+    def set_delay(self, seconds: float) -> None:
+        """Have no use for it."""
+
+    def reset(self) -> None:
+        """Have nothing to forget."""
+
+
+class WebRtcEchoCanceller:
+    """WebRTC AEC3 from the wheel of livekit; nothing of it touches a network.
+
+    The loudspeaker's frame must arrive before its echo does: a reference that is 30 ms late costs
+    20 dB. That is why both sides come in one call.
+    """
+
+    def __init__(self, noise_suppression: bool = False) -> None:
+        self._noise_suppression = noise_suppression
+        self._delay_ms = 0
+        self.reset()
+
+    def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
+        """Return the microphone signal without echo, int16 [160]."""
+        self._module.process_reverse_stream(self._frame(rendered))
+        self._module.set_stream_delay_ms(self._delay_ms)
+        frame = self._frame(microphone)
+        self._module.process_stream(frame)
+        return np.frombuffer(frame.data, np.int16).copy()
+
+    def set_delay(self, seconds: float) -> None:
+        """Tell how long a rendered sample takes to come back [s]; AEC3 takes up to 0.5 s."""
+        self._delay_ms = int(min(max(seconds, 0.0), 0.5) * 1000)
+
+    def reset(self) -> None:
+        """Begin with a new, unsettled filter."""
+        from livekit import rtc
+
+        self._frame_type = rtc.AudioFrame
+        self._module = rtc.AudioProcessingModule(
+            echo_cancellation=True,
+            noise_suppression=self._noise_suppression,
+            high_pass_filter=True,
+            auto_gain_control=False,
+        )
+
+    def _frame(self, samples: np.ndarray) -> object:
+        assert samples.dtype == np.int16 and samples.size == FRAME_SAMPLES
+        return self._frame_type(bytearray(samples.tobytes()), SAMPLE_RATE, 1, FRAME_SAMPLES)
+
+
+def make_echo_canceller(kind: EchoCancellation, noise_suppression: bool = False) -> EchoCanceller:
+    """Return the canceller of a kind."""
+    if kind is EchoCancellation.SOFTWARE:
+        return WebRtcEchoCanceller(noise_suppression)
+    return NoEchoCanceller()

