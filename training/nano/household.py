@@ -9,7 +9,12 @@ from typing import Optional
 
 import numpy as np
 
-from training.nano.layout import SceneLayout, random_layout
+from training.nano.layout import (
+    HELD_OUT_SEEDS,
+    TRAINING_SEEDS,
+    SceneLayout,
+    random_layout,
+)
 from training.nano.request import WATCHES
 from training.nano.scene import COLOURS, MAX_PEOPLE, ROOMS, SHAPES, SceneState, random_scene
 
@@ -66,7 +71,7 @@ class Household:
     @classmethod
     def create(cls, rng: np.random.Generator, pace: Pace, held_out: bool) -> Household:
         """Return a home with one look per room; held-out homes share no look with training."""
-        seeds = rng.integers(0, 2**30, len(ROOMS)) * 2 + int(held_out)
+        seeds = rng.integers(*(HELD_OUT_SEEDS if held_out else TRAINING_SEEDS), len(ROOMS))
         layouts = [random_layout(int(seed)) for seed in seeds]
         state = random_scene(rng)
         return cls(rng, pace, layouts, state, ROOMS.index(state.room))

@@ -13,6 +13,9 @@ from training.nano.scene import MAX_PEOPLE, SHAPES
 
 Colour = tuple[int, int, int]
 
+TRAINING_SEEDS = (0, 10**9)
+HELD_OUT_SEEDS = (10**9, 2 * 10**9)  # rooms that training never draws
+
 _HUES = {'red': (0.97, 1.02), 'green': (0.30, 0.40), 'blue': (0.58, 0.66), 'yellow': (0.13, 0.165)}
 _SKIN = ((241, 205, 177), (224, 172, 138), (186, 130, 95), (141, 90, 62), (92, 58, 40))
 _HAIR = ((30, 24, 20), (72, 48, 30), (150, 105, 55), (200, 195, 190), (110, 50, 30))
@@ -73,7 +76,7 @@ class SceneLayout:
 
 
 def random_layout(seed: int) -> SceneLayout:
-    """Return the layout that belongs to a seed; even seeds are for training, odd ones held out."""
+    """Return the layout that belongs to a seed, see ``TRAINING_SEEDS`` and ``HELD_OUT_SEEDS``."""
     rng = np.random.default_rng([seed, 20451])
     door_x, place_x, lamp_x = _columns(rng)
     horizon = float(rng.uniform(0.56, 0.66))
