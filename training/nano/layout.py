@@ -40,7 +40,7 @@ class PersonLook:
 class SceneLayout:
     """Geometry and colours of a room; coordinates in 0..1 of the picture, y down.
 
-    door_x, lamp_x, place_x: centre of door, lamp and the room's main furniture (stove, sofa, rack).
+    door_x, lamp_x, place_x: centre of door, lamp and main furniture (stove, sofa, coat rack).
     slots: x, y of ball, cube and cup.
     clutter: x, y, width, height, colour of things without meaning.
     light: gain per colour channel; noise: standard deviation of the sensor noise in grey levels.

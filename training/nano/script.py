@@ -77,7 +77,7 @@ class Conversation:
     def __init__(self, rng: np.random.Generator, pool: Pool, held_out: bool, style: Style) -> None:
         self.household = Household.create(rng, style.pace, held_out)
         self.speaker = Speaker(rng, style.mood, pool, held_out)
-        self.echo_level = float(rng.uniform(-30, -10)) if rng.random() < 0.6 else None
+        self.echo_level = float(rng.uniform(-36, -17)) if rng.random() < 0.6 else None
         self._sounding_since: Optional[float] = None
         self._rng = rng
 

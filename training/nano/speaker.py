@@ -16,7 +16,14 @@ from training.nano.scene import SceneState
 from training.nano.timeline import NEAR_SPEECH, Pool, SoundEvent
 
 _LONG_ANSWERS = ('what_do_you_see', 'what_can_you_do', 'tell_story')
-_BACKGROUND = ('noise', 'music', 'household', 'television')
+_SPEECH_LEVEL = (-14.0, 5.0)  # dB re normal speech
+_BACKGROUND_LEVEL = {
+    'noise': (-35.0, -10.0),
+    'music': (-35.0, -7.0),
+    'household': (-35.0, -7.0),
+    'television': (-30.0, -18.0),
+}
+_BACKGROUND = tuple(_BACKGROUND_LEVEL)
 _SILENCE_AFTER_SPEECH = 0.4  # shortest pause between two sentences [s]
 
 
@@ -143,7 +150,7 @@ class Speaker:
         start = max(unit, self._busy_until + _SILENCE_AFTER_SPEECH)
         start += float(self.rng.uniform(0, max(0.05, unit + 0.98 - start)))
         if level is None:
-            level = float(self.rng.uniform(-8, 5))
+            level = float(self.rng.uniform(*_SPEECH_LEVEL))
         event = SoundEvent(kind, start, spoken.seconds, spoken.index, level, text, intent)
         self.sounds.append(event)
         self._busy_until = event.end
@@ -154,11 +161,11 @@ class Speaker:
             return
         kind = _BACKGROUND[self.rng.integers(len(_BACKGROUND))]
         start = unit + float(self.rng.random())
-        level = float(self.rng.uniform(-28, -8))
+        level = float(self.rng.uniform(*_BACKGROUND_LEVEL[kind]))
         if kind == 'television':
             text = self._text('unaddressed')
             spoken = self.pool.pick(self.rng, text)
-            event = SoundEvent(kind, start, spoken.seconds, spoken.index, level - 4, text)
+            event = SoundEvent(kind, start, spoken.seconds, spoken.index, level, text)
         else:
             event = SoundEvent(kind, start, float(self.rng.uniform(1, 12)), -1, level)
         self.sounds.append(event)
