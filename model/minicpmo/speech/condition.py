@@ -27,7 +27,7 @@ def chat_condition(
     hidden: Optional[torch.Tensor],
     text_finished: bool,
 ) -> torch.Tensor:
-    """Return the rows of one chunk of a chat reply: tokens, text end after the last, audio begin."""
+    """Return the rows of one chunk of a chat reply: tokens, at the end text end, audio begin."""
     rows = [decoder.condition(token_ids, hidden)]
     if text_finished:
         rows.append(decoder.text_end_row())

@@ -266,8 +266,8 @@ def trimmed(cache: EncoderCache, prompt: int, generation: Generation) -> Encoder
     """Return the cache reduced to the prompt's frames and the recent history.
 
     The mel-rate layers keep the first ``prompt`` and the last 100 frames. The causal generation
-    keeps the same span at code rate. The original one stores code-rate rows twice in a row and cuts
-    that list like mel frames, so that it keeps the first 50 codes of a turn for ever.
+    keeps the same span at code rate. The original one stores code-rate rows twice in a row and
+    cuts that list like mel frames, so that it keeps the first 50 codes of a turn for ever.
     """
     total = cache.mel_rate.shape[2]
     if total <= prompt + HISTORY_FRAMES:

@@ -22,7 +22,7 @@ SAMPLE_RATE = 24000
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Conformer encoder of the flow; ``num_blocks`` at code rate, ``num_up_blocks`` at mel rate."""
+    """Conformer encoder: ``num_blocks`` at code rate, ``num_up_blocks`` at mel rate."""
 
     output_size: int = 512
     attention_heads: int = 8

@@ -1,0 +1,92 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Speech of the model itself: what was said in a duplex unit becomes 24 kHz sound."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+import torch
+
+from minicpmo.speech.code_buffer import DUPLEX_THRESHOLD, CodeBuffer
+from minicpmo.speech.code_sampler import CodeSampling
+from minicpmo.speech.code_stream import CodeTrace, DuplexCodeStream
+from minicpmo.speech.decoder import SpeechDecoder
+from minicpmo.speech.flow import PromptCache
+from minicpmo.speech.noise import SourceNoise
+from minicpmo.speech.sound_stream import SoundStream, VocoderCall
+from minicpmo.speech.token2wav import Token2Wav
+from minicpmo.speech.token2wav_config import SAMPLE_RATE
+
+UNIT_SAMPLES = SAMPLE_RATE
+
+
+class ModelSpeech:
+    """Implements ``SpeechSynthesizer`` for duplex sessions; weights and voice are shared.
+
+    Every unit inside a turn yields at least one second: a shorter one is preceded by silence, as
+    the official code does.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(
+        self,
+        decoder: SpeechDecoder,
+        token2wav: Token2Wav,
+        voice: PromptCache,
+        sampling: Optional[CodeSampling] = None,
+        noise: Optional[SourceNoise] = None,
+    ) -> None:
+        self._codes = DuplexCodeStream(decoder, sampling or CodeSampling())
+        stream = token2wav.new_stream(voice, noise)
+        self._sound = SoundStream(stream, CodeBuffer(DUPLEX_THRESHOLD))
+
+    @property
+    def trace(self) -> CodeTrace:
+        """Return what the decoder did in the last unit."""
+        return self._codes.trace
+
+    @property
+    def vocoder_calls(self) -> list[VocoderCall]:
+        """Return the vocoder calls of the last unit."""
+        return self._sound.calls
+
+    @property
+    def buffered_codes(self) -> int:
+        """Return how many codes wait for their look-ahead."""
+        return len(self._sound.buffer)
+
+    @property
+    def decoder_position(self) -> int:
+        """Return where the next unit's condition begins in the decoder's context."""
+        return self._codes.length
+
+    def speak(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        text: str,
+        end_of_turn: bool,
+    ) -> np.ndarray:
+        """Return the sound of one unit, float32 [samples]; see ``SpeechSynthesizer.speak``."""
+        del text
+        codes = self._codes.generate(token_ids, hidden, end_of_turn)
+        sound = self._sound.push(codes, end_of_turn)
+        missing = 0 if end_of_turn else max(UNIT_SAMPLES - sound.size, 0)
+        return np.pad(sound, (missing, 0))
+
+    def reset_turn(self, keep_decoder_context: bool) -> None:
+        """Drop pending sound; see ``SpeechSynthesizer.reset_turn``."""
+        self._sound.reset()
+        if not keep_decoder_context:
+            self._codes.reset_turn()
+
+    def reset(self) -> None:
+        """Return to the state right after construction."""
+        self._sound.reset()
+        self._codes.reset()
+
+    def close(self) -> None:
+        """Do nothing: memory goes with the object."""
