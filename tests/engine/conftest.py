@@ -1,0 +1,145 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+from collections.abc import Callable
+from pathlib import Path
+from typing import Optional
+
+import numpy as np
+import pytest
+import torch
+
+from minicpmo.checks.language_check import load_language_model
+from minicpmo.checks.vectors import Vectors
+from minicpmo.duplex import DuplexSession
+from minicpmo.duplex_input import DuplexPrompt
+from minicpmo.duplex_options import DuplexOptions
+from minicpmo.errors import InputError
+from minicpmo.llm import LanguageModel
+from minicpmo.protocol import Unit
+from minicpmo.sampling import SamplingOptions
+from minicpmo.tokenizer import VectorTokenizer
+
+TINY = Path(__file__).parents[1] / 'data' / 'minicpmo45'
+
+
+class RowEncoder:
+    """Stands for the encoders: the first sample of a second selects recorded rows.
+
+    Like the real one it has a state: every row is scaled by the number of seconds heard.
+    """
+
+    image_rows = 4
+    audio_rows = 10
+
+    def __init__(self, rows: torch.Tensor) -> None:
+        self._rows = rows
+        self.seconds = 0
+
+    def check_audio(self, audio: np.ndarray) -> None:
+        if audio.shape != (16000,) or not np.isfinite(audio).all():
+            raise InputError('bad audio')
+
+    def image_pieces(self, images, max_slices: Optional[int]) -> list[int]:
+        if any(image.ndim != 3 for image in images):
+            raise InputError('bad picture')
+        return [max_slices or 1] * len(images)
+
+    def encode_images(self, images, max_slices: Optional[int]) -> list[torch.Tensor]:
+        pieces = max_slices or 1
+        return [self._rows[0, :4].repeat(pieces, 1, 1) * float(i.mean()) for i in images]
+
+    def encode_audio(self, audio: np.ndarray) -> torch.Tensor:
+        self.seconds += 1
+        scale = 1.0 + 0.001 * (self.seconds % 50)
+        return self._rows[round(float(audio[0]) * 100) % len(self._rows)] * scale
+
+    def reset(self) -> None:
+        self.seconds = 0
+
+
+class RecordingSpeech:
+    """Stands for the synthesizer: a tenth of a second of sound per token."""
+
+    sample_rate = 24000
+
+    def __init__(self) -> None:
+        self.calls: list[tuple] = []
+
+    def speak(self, token_ids, hidden, text, end_of_turn) -> np.ndarray:
+        assert hidden.shape[0] == len(token_ids)
+        self.calls.append(('speak', tuple(token_ids), end_of_turn))
+        return np.zeros(2400 * len(token_ids), np.float32)
+
+    def reset_turn(self, keep_decoder_context: bool) -> None:
+        self.calls.append(('reset_turn', keep_decoder_context))
+
+    def reset(self) -> None:
+        self.calls.append(('reset',))
+
+    def close(self) -> None:
+        self.calls.append(('close',))
+
+
+@pytest.fixture(scope='session')
+def vectors() -> Vectors:
+    torch.set_num_threads(1)
+    return Vectors(TINY)
+
+
+@pytest.fixture(scope='session')
+def language_model(vectors: Vectors) -> LanguageModel:
+    return load_language_model(vectors)
+
+
+@pytest.fixture(scope='session')
+def tokenizer(vectors: Vectors) -> VectorTokenizer:
+    return VectorTokenizer(vectors.id_map)
+
+
+@pytest.fixture(scope='session')
+def audio_rows(vectors: Vectors) -> torch.Tensor:
+    tensors = vectors.tensors('duplex_audio.safetensors')
+    names = [name for name in tensors if name.endswith('audio_embeds')]
+    names.sort(key=lambda name: int(name.split('.')[0][1:]))
+    return torch.stack([tensors[name] for name in names])
+
+
+@pytest.fixture(scope='session')
+def voice_rows(vectors: Vectors) -> torch.Tensor:
+    return vectors.tensors('audio.safetensors')['offline.ref_chunk1s']
+
+
+@pytest.fixture
+def make_unit() -> Callable[..., Unit]:
+    def make(index: int, kind: int = 0, **options) -> Unit:
+        audio = np.zeros(16000, np.float32)
+        audio[0] = kind / 100
+        return Unit(index, audio, **options)
+
+    return make
+
+
+@pytest.fixture
+def new_session(
+    language_model: LanguageModel,
+    tokenizer: VectorTokenizer,
+    audio_rows: torch.Tensor,
+    voice_rows: torch.Tensor,
+) -> Callable[..., DuplexSession]:
+    def make(speech=None, **options) -> DuplexSession:
+        options.setdefault('sampling', SamplingOptions(greedy=True))
+        options.setdefault('context_tokens', 1500)
+        prompt = DuplexPrompt.from_text(tokenizer, 'Streaming Omni Conversation.', voice_rows)
+        encoder = RowEncoder(audio_rows)
+        session = DuplexSession(
+            language_model, tokenizer, encoder, speech, prompt, DuplexOptions(**options)
+        )
+        session.encoder = encoder
+        return session
+
+    return make
+
+
+@pytest.fixture
+def recording_speech() -> RecordingSpeech:
+    return RecordingSpeech()
