@@ -32,30 +32,34 @@ def run_node(factory: Callable[[], Node], args: Optional[list[str]] = None) -> i
     signal handlers of rclpy are not used: they invalidate the context before the node can say
     goodbye on its topics.
     """
-    stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: _request_stop(stop))
+        signal.signal(number, _on_signal)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node: Optional[Node] = None
+    code = 0
     try:
         node = factory()
-        _spin(node, stop)
-        return 0
+        _spin(node)
+    except KeyboardInterrupt:
+        pass
     except AssistantError as error:
-        print(f'{_name(node, factory)}: {error}', file=sys.stderr, flush=True)
-        return 1
+        name = node.get_name() if node is not None else factory.__name__
+        print(f'{name}: {error}', file=sys.stderr, flush=True)
+        code = 1
     except Exception:  # the one handler of this thread: say all and end
         traceback.print_exc()
-        return 1
-    finally:
-        _clean_up(node)
+        code = 1
+    if node is not None:
+        node.destroy_node()
+    rclpy.try_shutdown()
+    return code
 
 
-def _spin(node: Node, stop: threading.Event) -> None:
+def _spin(node: Node) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while not stop.is_set() and rclpy.ok():
+        while rclpy.ok():
             executor.spin_once(timeout_sec=WAIT_SECONDS)
     except ExternalShutdownException:
         pass
@@ -64,26 +68,15 @@ def _spin(node: Node, stop: threading.Event) -> None:
         executor.shutdown()
 
 
-def _request_stop(stop: threading.Event) -> None:
-    if stop.is_set():
-        raise KeyboardInterrupt
-    stop.set()
-
-
-def _clean_up(node: Optional[Node]) -> None:
-    deadline = threading.Timer(SHUTDOWN_SECONDS - 2 * WAIT_SECONDS, _end_by_force)
+def _on_signal(number: int, frame: object) -> None:
+    for same in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(same, signal.SIG_IGN)  # once is enough; cleaning up must not be cut short
+    deadline = threading.Timer(SHUTDOWN_SECONDS - WAIT_SECONDS, _end_by_force)
     deadline.daemon = True
     deadline.start()
-    if node is not None:
-        node.destroy_node()
-    rclpy.try_shutdown()
-    deadline.cancel()
+    raise KeyboardInterrupt
 
 
 def _end_by_force() -> None:
     print('the node did not end in time and is ended by force', file=sys.stderr, flush=True)
-    os._exit(1)
-
-
-def _name(node: Optional[Node], factory: Callable[[], Node]) -> str:
-    return node.get_name() if node is not None else getattr(factory, '__name__', 'node')
+    os._exit(0)

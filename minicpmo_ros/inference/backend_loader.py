@@ -1,0 +1,63 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Load the engine that the parameters name."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from minicpmo.protocol import Backend
+from minicpmo_ros.errors import BackendError
+from minicpmo_ros.inference.parameter_set import InferenceParameters
+from minicpmo_ros.installation import model_folder
+
+# Short names of the engines that ship with this package.
+BACKENDS = {'minicpmo': 'minicpmo.backend:load_backend'}
+
+
+def load_backend(parameters: InferenceParameters) -> Backend:
+    """Import the engine and load its weights; may take minutes.
+
+    The function behind the name is called as ``load(folder: Path, device: str, dtype: str)``;
+    'auto' is left to it.
+
+    :raises BackendError: when there is no such engine.
+    """
+    target = BACKENDS.get(parameters.backend, parameters.backend)
+    module, _, function = target.partition(':')
+    try:
+        load = getattr(importlib.import_module(module), function or 'load_backend')
+    except (ImportError, AttributeError) as error:
+        raise BackendError(
+            f'backend {parameters.backend!r} cannot be imported ({error}); '
+            f'known: {", ".join(BACKENDS)}, or give package.module:function'
+        ) from error
+    _set_threads(parameters.torch_threads)
+    folder = model_folder(parameters.model_path)
+    return load(folder, device=parameters.device, dtype=parameters.dtype)
+
+
+def session_options(parameters: InferenceParameters) -> dict[str, Any]:
+    """Return the options of ``Backend.prepare`` that the user set; the others stay the model's."""
+    options: dict[str, Any] = {'seed': parameters.seed}
+    for name in ('voice', 'yield_policy', 'window_mode'):
+        if getattr(parameters, name) != 'auto':
+            options[name] = getattr(parameters, name)
+    if parameters.voice_reference:
+        options['voice_reference'] = Path(parameters.voice_reference)
+    if parameters.max_context_tokens:
+        options['context_tokens'] = parameters.max_context_tokens
+    if parameters.startup_listen_units >= 0:
+        options['force_listen_count'] = parameters.startup_listen_units
+    if parameters.greedy:
+        options['greedy'] = True
+    return options
+
+
+def _set_threads(count: int) -> None:
+    if count:
+        import torch
+
+        torch.set_num_threads(count)

@@ -1,0 +1,91 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Who speaks, since when and in which epoch: turns and interruptions under one lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import math
+import threading
+from typing import Optional
+
+from minicpmo_ros.epoch_gate import EpochGate
+from minicpmo_ros.inference.turn_tracker import TurnOutput, TurnTracker
+from minicpmo_ros.inference.unit_queue import PendingUnit
+from minicpmo_ros.inference.worker import UnitOutcome
+
+# Share of a unit with detected speech that counts as somebody having spoken.
+SPOKEN_FRACTION = 0.1
+NANOSECONDS = 1e9
+
+
+@dataclass
+class Conversation:
+    """State of the running conversation, changed by the worker and by interruptions.
+
+    Outputs are handed to ``publish`` while the lock is held: after an interruption was taken in,
+    nothing of a voided epoch can leave.
+
+    asked_window: seconds after user speech within which a turn counts as an answer.
+    """
+
+    publish: Callable[[TurnOutput, PendingUnit], None]
+    asked_window: float = 4.0
+    gate: EpochGate = field(default_factory=EpochGate)
+    tracker: TurnTracker = field(default_factory=TurnTracker)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _step_epoch: int = 0
+    _last_speech: Optional[int] = None
+
+    @property
+    def speaking(self) -> bool:
+        """Return whether a turn is open."""
+        return self.tracker.open
+
+    @property
+    def turn_id(self) -> int:
+        """Return the number of the open, or last, turn."""
+        return self.tracker.turn_id
+
+    def start_unit(self, unit: PendingUnit) -> None:
+        """Remember in which epoch the model begins a unit, and whether somebody spoke in it."""
+        with self._lock:
+            self._step_epoch = self.gate.current
+            fraction = unit.speech_fraction
+            unknown = math.isnan(fraction)
+            if unit.user_speaking or unknown or fraction >= SPOKEN_FRACTION:
+                self._last_speech = unit.end
+
+    def finish_unit(self, outcome: UnitOutcome) -> Optional[TurnOutput]:
+        """Publish what the unit adds; None when an interruption voided it meanwhile."""
+        with self._lock:
+            if not self.gate.admits(self._step_epoch):
+                return None
+            asked = self._was_asked(outcome.unit)
+            output = self.tracker.add(outcome.result, self._step_epoch, asked)
+            if output.began or output.ended or output.speech or output.text:
+                self.publish(output, outcome.unit)
+            if output.yielded:
+                self.gate.void(output.epoch)
+            return output
+
+    def interrupt(self, epoch: int) -> tuple[bool, Optional[TurnOutput]]:
+        """Void ``epoch``; return whether that was new, and the turn that it cut short if any."""
+        with self._lock:
+            changed = self.gate.void(epoch)
+            return changed, self.tracker.cut() if changed else None
+
+    def reset(self) -> int:
+        """Void everything said so far and forget who spoke; return the voided epoch."""
+        with self._lock:
+            epoch = self.gate.current
+            self.gate.void(epoch)
+            self.tracker.cut()
+            self._last_speech = None
+            return epoch
+
+    def _was_asked(self, unit: PendingUnit) -> bool:
+        if self._last_speech is None:
+            return False
+        return unit.end - self._last_speech <= self.asked_window * NANOSECONDS

@@ -1,0 +1,90 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Parameters of the inference node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minicpmo_ros.parameter import parameter
+
+
+@dataclass(frozen=True)
+class InferenceParameters:
+    """What can be set in the inference node; engine options are explained in docs/models.md."""
+
+    backend: str = parameter(
+        'minicpmo',
+        'engine: minicpmo, or package.module:function that returns a backend',
+        read_only=True,
+    )
+    model_path: str = parameter(
+        'nano',
+        'model folder; nano is the small model that ships with this package',
+        read_only=True,
+    )
+    device: str = parameter('auto', 'auto, cpu, cuda or cuda:N', read_only=True)
+    dtype: str = parameter(
+        'auto',
+        'number format of the weights; auto is float32 on a CPU, bfloat16 on a GPU',
+        choices=('auto', 'float32', 'bfloat16', 'float16'),
+        read_only=True,
+    )
+    voice: str = parameter(
+        'auto',
+        'how speech is made; auto takes the model where it has a speech decoder, else espeak',
+        choices=('auto', 'model', 'espeak', 'none'),
+        read_only=True,
+    )
+    voice_reference: str = parameter(
+        '', 'audio or voice file whose voice is imitated (voice: model)', read_only=True
+    )
+    autostart: bool = parameter(True, 'load the model and begin at once', read_only=True)
+    instruction: str = parameter(
+        '', 'system prompt; empty: the default of the model; a change begins a new conversation'
+    )
+    locale: str = parameter('en', 'language of the answers as a BCP 47 tag, sent with the text')
+    yield_policy: str = parameter(
+        'auto',
+        'who may give up an open turn: model, or nobody (reference, as in the official code); '
+        'auto: model where the model was trained for it',
+        choices=('auto', 'model', 'reference'),
+        read_only=True,
+    )
+    window_mode: str = parameter(
+        'auto',
+        'how the context slides; auto takes what suits the model',
+        choices=('auto', 'off', 'basic', 'context'),
+        read_only=True,
+    )
+    max_context_tokens: int = parameter(
+        0, 'rows of the key/value cache; 0: the default of the model', 0, 131072, read_only=True
+    )
+    startup_listen_units: int = parameter(
+        -1,
+        'units at the beginning of a conversation in which it only listens; -1: the default of '
+        'the model',
+        -1,
+        60,
+        read_only=True,
+    )
+    greedy: bool = parameter(
+        False, 'always take the likeliest token instead of drawing one', read_only=True
+    )
+    seed: int = parameter(0, 'of the random generator', 0, 2**31 - 1, read_only=True)
+    torch_threads: int = parameter(
+        0, 'threads of torch; 0: its own default', 0, 256, read_only=True
+    )
+    max_units_behind: int = parameter(
+        30, 'units that may wait before the oldest is lost', 2, 600, read_only=True
+    )
+    asked_window: float = parameter(
+        4.0,
+        'a turn that begins later than this after the last user speech is reported as proactive',
+        1.0,
+        60.0,
+        unit='s',
+    )
+    publish_snapshots: bool = parameter(
+        True, 'send the picture the model saw with events of its own'
+    )

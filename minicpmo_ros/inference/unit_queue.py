@@ -1,0 +1,83 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Units that wait for the model, and what is left out when the model falls behind."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import Optional
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PendingUnit:
+    """One unit as it came in, not yet decoded.
+
+    audio: int16 [16000], mono at 16 kHz. images: JPEG or PNG files, newest last.
+    Times are nanoseconds of the clock of the stamps; ``arrival`` is monotonic [s].
+    """
+
+    index: int
+    audio: np.ndarray
+    begin: int
+    end: int
+    arrival: float
+    images: tuple[bytes, ...] = ()
+    image_stamp: int = 0
+    user_speaking: bool = False
+    speech_fraction: float = float('nan')
+    images_dropped: int = 0
+
+    def without_images(self, keep: int = 0) -> PendingUnit:
+        """Return the unit with only its ``keep`` newest pictures."""
+        if len(self.images) <= keep:
+            return self
+        kept = self.images[len(self.images) - keep :]
+        dropped = self.images_dropped + len(self.images) - keep
+        return replace(self, images=kept, images_dropped=dropped)
+
+
+@dataclass
+class UnitQueue:
+    """First in, first out; sheds pictures first and audio only at its bound.
+
+    Policy, applied when a unit is taken while others wait behind it: with one or more units
+    waiting only the newest picture is kept, with two or more none. A unit's audio is never shed to
+    catch up. Only when ``capacity`` units wait, which means the machine cannot run this model at
+    all, the oldest one is lost; ``lost`` counts that and the node reports it as an error.
+    """
+
+    capacity: int = 30
+    lost: int = 0
+    images_shed: int = 0
+    _units: deque[PendingUnit] = field(default_factory=deque)
+
+    def __len__(self) -> int:
+        return len(self._units)
+
+    def put(self, unit: PendingUnit) -> None:
+        """Append a unit."""
+        if len(self._units) >= self.capacity:
+            self._units.popleft()
+            self.lost += 1
+        self._units.append(unit)
+
+    def take(self) -> Optional[PendingUnit]:
+        """Remove and return the oldest unit, relieved of pictures when others wait."""
+        if not self._units:
+            return None
+        unit = self._units.popleft()
+        waiting = len(self._units)
+        if waiting == 0:
+            return unit
+        relieved = unit.without_images(keep=1 if waiting == 1 else 0)
+        self.images_shed += relieved.images_dropped - unit.images_dropped
+        return relieved
+
+    def clear(self) -> int:
+        """Forget all waiting units and return how many there were."""
+        count = len(self._units)
+        self._units.clear()
+        return count

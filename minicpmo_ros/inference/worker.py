@@ -1,0 +1,248 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The one thread that owns the model: takes units and commands, hands results on."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import threading
+import traceback
+from typing import Optional
+
+import numpy as np
+
+from minicpmo.errors import MiniCPMOError
+from minicpmo.protocol import Heard, Session, Unit, UnitResult
+from minicpmo_ros.errors import AssistantError, MessageError
+from minicpmo_ros.inference.picture import decode_picture
+from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
+from minicpmo_ros.message_bytes import to_float32
+
+# After so many failing units in a row the session is given up until it is reset.
+MOST_FAILURES = 3
+MOST_NOTES = 16
+
+
+@dataclass(frozen=True)
+class UnitOutcome:
+    """One processed unit. ``queue_time`` and ``total_time`` are seconds."""
+
+    unit: PendingUnit
+    result: UnitResult
+    queue_time: float
+    total_time: float
+    units_behind: int
+
+
+@dataclass
+class WorkerState:
+    """What the worker counts; read by diagnostics."""
+
+    units: int = 0
+    rejected: int = 0
+    failures: int = 0
+    failures_in_a_row: int = 0
+    last_error: str = ''
+    paused: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the session was given up."""
+        return self.failures_in_a_row >= MOST_FAILURES
+
+
+@dataclass(frozen=True)
+class WorkerCallbacks:
+    """Called in the worker's thread.
+
+    started: just before a unit is processed. finished: a unit gave a result. failed: a unit was
+    rejected or the model failed, with a sentence that says why.
+    """
+
+    started: Callable[[PendingUnit], None]
+    finished: Callable[[UnitOutcome], None]
+    failed: Callable[[str], None]
+
+
+@dataclass
+class _Inbox:
+    """What waits for the thread, guarded by one condition."""
+
+    queue: UnitQueue
+    commands: deque[Callable[[], None]] = field(default_factory=deque)
+    notes: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_NOTES))
+    stopped: bool = False
+    ready: threading.Condition = field(default_factory=threading.Condition)
+
+
+class InferenceWorker:
+    """Runs a session in a thread of its own; every method may be called from any thread.
+
+    Commands (interrupt, reset, replace) are executed before the next unit, in order. A unit the
+    engine rejects is reported and the session goes on; when the engine fails otherwise the
+    session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
+
+    :param clock: monotonic time [s].
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        queue: UnitQueue,
+        callbacks: WorkerCallbacks,
+        clock: Callable[[], float],
+        vision: bool = True,
+    ) -> None:
+        self.state = WorkerState()
+        self._session = session
+        self._callbacks = callbacks
+        self._clock = clock
+        self._vision = vision
+        self._next_index = 0
+        self._inbox = _Inbox(queue)
+        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+        self._thread.start()
+
+    @property
+    def queue(self) -> UnitQueue:
+        """Return the queue, for its counters."""
+        return self._inbox.queue
+
+    @property
+    def units_behind(self) -> int:
+        """Return how many units wait."""
+        return len(self._inbox.queue)
+
+    def put(self, unit: PendingUnit) -> None:
+        """Queue a unit; while paused it is dropped, as the user asked."""
+        with self._inbox.ready:
+            if not self.state.paused:
+                self._inbox.queue.put(unit)
+                self._inbox.ready.notify()
+
+    def note(self, text: str) -> None:
+        """Give the model a line of context with the next unit; the oldest of many is dropped."""
+        with self._inbox.ready:
+            self._inbox.notes.append(text)
+
+    def interrupt(self, heard: Heard) -> None:
+        """Close the open turn before the next unit."""
+        self._command(lambda: self._session.interrupt(heard))
+
+    def reset(self) -> None:
+        """Forget waiting units and begin a new conversation."""
+        self._drop_waiting()
+        self._command(self._reset_session)
+
+    def replace(self, make_session: Callable[[], Session]) -> None:
+        """Go on with another session, made in the worker's thread."""
+        self._command(lambda: self._replace_session(make_session))
+
+    def pause(self, paused: bool) -> None:
+        """Stop, or go on, listening; what waits is forgotten."""
+        with self._inbox.ready:
+            self.state.paused = paused
+        if paused:
+            self._drop_waiting()
+
+    def stop(self, timeout: float) -> bool:
+        """End the thread and free the session; return whether it ended within ``timeout`` [s]."""
+        with self._inbox.ready:
+            self._inbox.stopped = True
+            self._inbox.ready.notify()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _command(self, command: Callable[[], None]) -> None:
+        with self._inbox.ready:
+            self._inbox.commands.append(command)
+            self._inbox.ready.notify()
+
+    def _drop_waiting(self) -> None:
+        with self._inbox.ready:
+            self._inbox.queue.clear()
+            self._inbox.notes.clear()
+
+    def _run(self) -> None:
+        while True:
+            command, unit, notes = self._wait()
+            if command is None and unit is None:
+                break
+            try:
+                if command is not None:
+                    command()
+                else:
+                    self._process(unit, notes)
+            except (MiniCPMOError, AssistantError) as error:
+                self.state.rejected += 1
+                self._report(str(error))
+            except Exception:  # the one handler of this thread: report, recover
+                self._recover(traceback.format_exc())
+        self._session.close()
+
+    def _wait(
+        self,
+    ) -> tuple[Optional[Callable[[], None]], Optional[PendingUnit], tuple[str, ...]]:
+        inbox = self._inbox
+        with inbox.ready:
+            while not inbox.stopped:
+                if inbox.commands:
+                    return inbox.commands.popleft(), None, ()
+                if len(inbox.queue) and not self.state.failed:
+                    notes = tuple(inbox.notes)
+                    inbox.notes.clear()
+                    return None, inbox.queue.take(), notes
+                inbox.ready.wait()
+            return None, None, ()
+
+    def _process(self, pending: PendingUnit, notes: tuple[str, ...]) -> None:
+        begun = self._clock()
+        self._callbacks.started(pending)
+        images = self._pictures(pending) if self._vision else ()
+        unit = Unit(self._next_index, to_float32(pending.audio), images, notes=notes)
+        result = self._session.step(unit)
+        self._next_index += 1
+        self.state.units += 1
+        self.state.failures_in_a_row = 0
+        total = self._clock() - begun
+        queued = begun - pending.arrival
+        self._callbacks.finished(UnitOutcome(pending, result, queued, total, self.units_behind))
+
+    def _pictures(self, pending: PendingUnit) -> tuple[np.ndarray, ...]:
+        pictures = []
+        for data in pending.images:
+            try:
+                pictures.append(decode_picture(data))
+            except MessageError as error:  # the unit's audio is worth keeping
+                self._report(str(error))
+        return tuple(pictures)
+
+    def _recover(self, text: str) -> None:
+        self.state.failures += 1
+        self.state.failures_in_a_row += 1
+        self._report(f'the model failed and its conversation begins anew:\n{text}')
+        try:
+            self._session.reset()
+        except Exception:  # a device that is gone cannot be reset either
+            self.state.failures_in_a_row = MOST_FAILURES
+            self._report(f'the model cannot be reset:\n{traceback.format_exc()}')
+        self._next_index = 0
+
+    def _reset_session(self) -> None:
+        self._session.reset()
+        self._next_index = 0
+        self.state.failures_in_a_row = 0
+        self.state.last_error = ''
+
+    def _replace_session(self, make_session: Callable[[], Session]) -> None:
+        new = make_session()
+        self._session.close()
+        self._session = new
+        self._next_index = 0
+        self.state.failures_in_a_row = 0
+
+    def _report(self, text: str) -> None:
+        self.state.last_error = text.strip().splitlines()[-1]
+        self._callbacks.failed(text)

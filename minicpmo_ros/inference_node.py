@@ -1,0 +1,295 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The node that runs the model: units in; speech, text, events and the duplex state out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+import sys
+import time
+from typing import Any, Optional
+
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import SetBool, Trigger
+
+from minicpmo.errors import MiniCPMOError
+from minicpmo.protocol import Backend, Heard, Session
+from minicpmo_ros import qos
+from minicpmo_ros.diagnostics import Diagnostics, Level, Status
+from minicpmo_ros.errors import AssistantError, MessageError
+from minicpmo_ros.inference import message_builder as build
+from minicpmo_ros.inference.backend_loader import load_backend, session_options
+from minicpmo_ros.inference.conversation import Conversation
+from minicpmo_ros.inference.output_component import OutputComponent
+from minicpmo_ros.inference.parameter_set import InferenceParameters
+from minicpmo_ros.inference.unit_queue import UnitQueue
+from minicpmo_ros.inference.worker import InferenceWorker, UnitOutcome, WorkerCallbacks
+from minicpmo_ros.msg import ContextNote, DuplexState, Interruption, OmniUnit
+from minicpmo_ros.node_main import run_node
+from minicpmo_ros.parameter_server import ParameterServer
+from minicpmo_ros.stamp import seconds_of
+
+UNIT_PERIOD = 1.0
+MOST_NOTE_CHARACTERS = 400
+STOP_SECONDS = 1.0
+# A warning of the same kind is written at most so often [s].
+WARNING_SECONDS = 5.0
+
+
+class InferenceNode(LifecycleNode):
+    """Lifecycle node around one session of one backend.
+
+    configure loads the model and may take minutes, activate begins to listen, deactivate stops
+    listening, cleanup frees the device. Model work happens in the worker's thread, which also
+    publishes.
+    """
+
+    def __init__(
+        self,
+        loader: Callable[[InferenceParameters], Backend] = load_backend,
+        **node_options: Any,
+    ) -> None:
+        super().__init__('inference_node', **node_options)
+        self._server = ParameterServer(self, InferenceParameters, self._apply)
+        self._load = loader
+        self._backend: Optional[Backend] = None
+        self._worker: Optional[InferenceWorker] = None
+        self._output = OutputComponent(self, lambda: self.parameters)
+        self._conversation = Conversation(self._output.publish_turn)
+        self._unit_time = 0.0
+        self._context_tokens = 0
+        self._malformed = 0
+        self._active = False
+        self._create_interfaces()
+        self._diagnostics = Diagnostics(self, 'model', self._collect)
+        self._autostart_timer = None
+        if self.parameters.autostart:
+            self._autostart_timer = self.create_timer(0.05, self._autostart)
+
+    @property
+    def parameters(self) -> InferenceParameters:
+        """Return the parameters in force."""
+        return self._server.value
+
+    def _create_interfaces(self) -> None:
+        self._state = self.create_publisher(DuplexState, 'duplex_state', qos.STATE)
+        subscribe = self.create_subscription
+        subscribe(OmniUnit, 'omni_unit', self._on_unit, qos.STREAM)
+        subscribe(Interruption, 'interruption', self._on_interruption, qos.EVENT)
+        subscribe(ContextNote, 'context_note', self._on_note, qos.EVENT)
+        self.create_service(Trigger, '~/reset', self._on_reset)
+        self.create_service(SetBool, '~/pause', self._on_pause)
+        self.create_timer(1.0, self._publish_state)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and prepare a session."""
+        begun = time.monotonic()
+        self.get_logger().info(f'loading {self.parameters.model_path} ...')
+        try:
+            self._backend = self._load(self.parameters)
+            session = self._make_session()
+        except (AssistantError, MiniCPMOError) as error:
+            self.get_logger().error(f'the model cannot be loaded: {error}')
+            self._publish_state(error=str(error))
+            return TransitionCallbackReturn.FAILURE
+        self._start_worker(session)
+        seconds = time.monotonic() - begun
+        name = self._backend.capabilities.name
+        self.get_logger().info(f'{name} is ready after {seconds:.1f} s')
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to listen."""
+        self._active = True
+        self._publish_state()
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; the conversation is kept."""
+        self._active = False
+        self._publish_state()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model."""
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model from whatever state."""
+        self._free()
+        return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """Stop the worker, say goodbye on the state topic and destroy the node."""
+        self._active = False
+        self._free()
+        self._publish_state()
+        super().destroy_node()
+
+    def _autostart(self) -> None:
+        self._autostart_timer.cancel()
+        if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
+            return
+        self.trigger_activate()
+
+    def _free(self) -> None:
+        if self._worker is not None and not self._worker.stop(STOP_SECONDS):
+            self.get_logger().warning('the model is still busy with a unit; leaving it behind')
+        self._worker = None
+        self._backend = None
+
+    def _start_worker(self, session: Session) -> None:
+        capabilities = self._backend.capabilities
+        self._output.model_id = capabilities.model_id
+        self._conversation.asked_window = self.parameters.asked_window
+        queue = UnitQueue(self.parameters.max_units_behind)
+        begin = self._conversation.start_unit
+        callbacks = WorkerCallbacks(begin, self._on_outcome, self._on_failure)
+        vision = capabilities.vision
+        self._worker = InferenceWorker(session, queue, callbacks, time.monotonic, vision)
+
+    def _make_session(self) -> Session:
+        parameters = self.parameters
+        return self._backend.prepare(parameters.instruction or None, **session_options(parameters))
+
+    def _apply(self, parameters: InferenceParameters, changed: set[str]) -> None:
+        self._conversation.asked_window = parameters.asked_window
+        if 'instruction' in changed and self._worker is not None:
+            options = session_options(parameters)
+            backend, instruction = self._backend, parameters.instruction or None
+            self._worker.replace(lambda: backend.prepare(instruction, **options))
+
+    def _on_unit(self, message: OmniUnit) -> None:
+        if not self._active or self._worker is None:
+            return
+        try:
+            self._worker.put(build.pending_unit(message, time.monotonic()))
+        except MessageError as error:
+            self._malformed += 1
+            self._warn(f'omni_unit: {error}')
+
+    def _on_interruption(self, message: Interruption) -> None:
+        if message.stage != Interruption.CONFIRM or self._worker is None:
+            return
+        changed, cut = self._conversation.interrupt(message.epoch)
+        if not changed:
+            return
+        # Also when the turn is over for the model: its end may not have been heard.
+        self._worker.interrupt(Heard(seconds_of(message.played), message.heard_text or None))
+        if cut is not None:
+            self._output.publish_cut(cut, message.heard_text)
+        self._publish_state()
+
+    def _on_note(self, message: ContextNote) -> None:
+        text = message.text.strip()[:MOST_NOTE_CHARACTERS]
+        if text and self._worker is not None:
+            self._worker.note(text)
+
+    def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._worker is None:
+            response.message = 'no model is loaded'
+            return response
+        epoch = self._conversation.reset()
+        self._worker.reset()
+        self._interrupt(epoch, Interruption.REQUEST)
+        self._publish_state()
+        response.success = True
+        response.message = 'a new conversation begins'
+        return response
+
+    def _on_pause(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if self._worker is None:
+            response.message = 'no model is loaded'
+            return response
+        self._worker.pause(request.data)
+        self._publish_state()
+        response.success = True
+        response.message = 'paused' if request.data else 'listening'
+        return response
+
+    def _on_outcome(self, outcome: UnitOutcome) -> None:
+        self._unit_time = outcome.total_time
+        self._context_tokens = outcome.result.context_tokens
+        was_speaking = self._conversation.speaking
+        output = self._conversation.finish_unit(outcome)
+        if output is not None and output.yielded:
+            self._interrupt(output.epoch, Interruption.MODEL_YIELD)
+        conversation = self._conversation
+        self._output.publish_report(outcome, conversation.turn_id, conversation.gate.current)
+        if was_speaking != self._conversation.speaking:
+            self._publish_state()
+
+    def _interrupt(self, epoch: int, reason: int) -> None:
+        self._output.publish_interruption(self._conversation.turn_id, epoch, reason)
+
+    def _on_failure(self, text: str) -> None:
+        self._warn(text)
+        if self._worker is not None and self._worker.state.failed:
+            self._publish_state()
+
+    def _warn(self, text: str) -> None:
+        self.get_logger().warning(text, throttle_duration_sec=WARNING_SECONDS)
+
+    def _publish_state(self, error: str = '') -> None:
+        worker = self._worker
+        message = DuplexState(
+            state=DuplexState.ERROR if error else self._current_state(),
+            turn_id=self._conversation.turn_id,
+            epoch=self._conversation.gate.current,
+            unit_time=self._unit_time,
+            unit_period=UNIT_PERIOD,
+            units_behind=worker.units_behind if worker else 0,
+            context_tokens=self._context_tokens,
+            detail=error or (worker.state.last_error if worker else ''),
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._state.publish(message)
+
+    def _current_state(self) -> int:
+        worker = self._worker
+        if worker is not None and worker.state.failed:
+            return DuplexState.ERROR
+        if worker is None or not self._active:
+            return DuplexState.INACTIVE
+        if worker.state.paused:
+            return DuplexState.PAUSED
+        return DuplexState.SPEAKING if self._conversation.speaking else DuplexState.LISTENING
+
+    def _collect(self) -> list[Status]:
+        worker = self._worker
+        if worker is None:
+            return [Status('model', Level.WARN, 'no model is loaded')]
+        values = {
+            'unit time [s]': self._unit_time,
+            'units behind': worker.units_behind,
+            'units': worker.state.units,
+            'units rejected': worker.state.rejected,
+            'units malformed': self._malformed,
+            'units lost': worker.queue.lost,
+            'pictures shed': worker.queue.images_shed,
+            'context tokens': self._context_tokens,
+            'last error': worker.state.last_error,
+        }
+        level, message = self._judge(worker)
+        return [Status('model', level, message, values)]
+
+    def _judge(self, worker: InferenceWorker) -> tuple[Level, str]:
+        if worker.state.failed:
+            return Level.ERROR, f'the model failed: {worker.state.last_error}; call ~/reset'
+        if worker.queue.lost:
+            return Level.ERROR, 'units were lost: this machine is too slow for this model'
+        if worker.units_behind:
+            return Level.WARN, 'behind: pictures are left out to catch up'
+        if self._malformed:
+            return Level.WARN, 'malformed units were dropped'
+        return Level.OK, 'keeping up'
+
+
+def main(args: Optional[list[str]] = None) -> int:
+    """Run the node until it is told to stop."""
+    return run_node(InferenceNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
