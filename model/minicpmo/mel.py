@@ -48,12 +48,14 @@ EDGE_SAMPLES = 360
 _BUFFER_SAMPLES = SLIDE_LIMIT + UNIT_SAMPLES
 
 
-def slaney_filterbank(mel_bins: int) -> np.ndarray:
-    """Return triangular filters from 0 to 8 kHz, float64 [mel_bins, 201], area-normalised.
+def slaney_filterbank(
+    mel_bins: int, sample_rate: int = SAMPLE_RATE, fft_size: int = FFT_SIZE
+) -> np.ndarray:
+    """Return triangular filters from 0 to 8 kHz, float64 [mel_bins, fft_size // 2 + 1].
 
-    The scale is Slaney's: linear below 1 kHz, logarithmic above.
+    They are area-normalised; the scale is Slaney's: linear below 1 kHz, logarithmic above.
     """
-    frequencies = np.linspace(0, SAMPLE_RATE / 2, FFT_SIZE // 2 + 1)
+    frequencies = np.linspace(0, sample_rate / 2, fft_size // 2 + 1)
     top = 15.0 + math.log(SAMPLE_RATE / 2 / 1000.0) * 27.0 / math.log(6.4)
     mels = np.linspace(0.0, top, mel_bins + 2)
     log_part = 1000.0 * np.exp(math.log(6.4) / 27.0 * (mels - 15.0))
