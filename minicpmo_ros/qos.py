@@ -32,3 +32,5 @@ STATE = _profile(1, reliable=True, latched=True)
 SPEECH_ACTIVITY = _profile(10, reliable=True)
 # For displays and recordings; may be lost.
 REPORT = _profile(10, reliable=False)
+# Volatile by default, since most emergency stops are not latched; override it for those that are.
+EMERGENCY_STOP = _profile(1, reliable=True)

@@ -155,6 +155,13 @@ class BargeInController:
             return []
         return self._apply(event, time, confidence)
 
+    def cut_elsewhere(self, epoch: int, time: float) -> list[Command]:
+        """Take in that another node voided an epoch, e.g. because the model yielded."""
+        self._gate.void(epoch)
+        self._seen.epoch = max(self._seen.epoch, epoch)
+        self._seen.model_speaks = False
+        return self._turn_changed(0, epoch, time)
+
     def reset(self) -> None:
         """Begin anew; the void epoch stays, since old speech must never play."""
         self.policy.reset()

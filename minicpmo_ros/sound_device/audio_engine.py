@@ -127,7 +127,9 @@ class AudioEngine:
 
     def render(self, count: int) -> np.ndarray:
         """Return the loudspeaker's next block, float32 [count], after the volume control."""
-        return np.clip(self.playback.render(count) * np.float32(self.volume), -1.0, 1.0)
+        block = np.clip(self.playback.render(count) * np.float32(self.volume), -1.0, 1.0)
+        self.rendered_level = level_dbfs(block)
+        return block
 
     def analyse(self, microphone: np.ndarray, rendered: np.ndarray) -> list[AudioFrame]:
         """Cancel the echo of one block and return the frames that became complete.
@@ -143,7 +145,6 @@ class AudioEngine:
         self._reference = np.concatenate(
             [self._reference, _to_int16(self._to_reference.process(rendered))]
         )
-        self.rendered_level = level_dbfs(_to_int16(rendered)) if rendered.size else SILENCE_LEVEL
         frames = min(self._microphone.size, self._reference.size) // FRAME_SAMPLES
         for number in range(frames):
             span = slice(number * FRAME_SAMPLES, (number + 1) * FRAME_SAMPLES)

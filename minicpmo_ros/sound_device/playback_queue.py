@@ -18,6 +18,8 @@ from minicpmo_ros.epoch_gate import EpochGate
 RAMP_SECONDS = 0.004
 # What the device may hold beyond real time [s].
 AHEAD_SECONDS = 0.3
+# A pause that nobody ends, e.g. because the bridge died, ends itself [s].
+PAUSE_LIMIT_SECONDS = 4.0
 # More than any turn needs; a sender that runs wild is cut off here [s].
 BACKLOG_SECONDS = 300.0
 
@@ -55,13 +57,14 @@ class PlaybackState:
 
 @dataclass
 class PlaybackCounters:
-    """What was refused and why, since the start."""
+    """What went wrong since the start: pieces refused, by reason, and other mishaps."""
 
     stale: int = 0  # of an interrupted epoch
     repeated: int = 0  # the same piece again, or one out of order
     unusable: int = 0  # empty, not finite or of a strange rate
     overflowed: int = 0  # backlog full
     missing: int = 0  # indices that never came
+    abandoned: int = 0  # pauses that nobody ended
 
 
 @dataclass
@@ -100,6 +103,7 @@ class PlaybackQueue:
         self._epoch = 0
         self._played = 0.0
         self._paused = False
+        self._paused_samples = 0
         self._sounding = False  # the last block ended with speech
         self._turn_open = False  # speech of the turn is still to come
         self._underruns = 0
@@ -180,7 +184,11 @@ class PlaybackQueue:
         block = np.zeros(count, np.float32)
         with self._lock:
             if self._paused:
-                if self._sounding:
+                self._paused_samples += count
+                if self._paused_samples > PAUSE_LIMIT_SECONDS * self.sample_rate:
+                    self._paused = False
+                    self.counters.abandoned += 1
+                elif self._sounding:
                     self._fade_out(block)
                 return block
             begins = not self._sounding
@@ -222,6 +230,8 @@ class PlaybackQueue:
     def pause(self) -> None:
         """Hold the sound at the next block; nothing is lost."""
         with self._lock:
+            if not self._paused:
+                self._paused_samples = 0
             self._paused = True
 
     def resume(self) -> None:

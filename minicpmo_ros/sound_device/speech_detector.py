@@ -39,8 +39,11 @@ class Detection:
 
 
 def level_dbfs(samples: np.ndarray) -> float:
-    """Return the level of int16 samples [dBFS]; -120 for digital silence."""
-    power = float(np.mean(np.square(samples, dtype=np.float64))) / 32768.0**2
+    """Return the level of int16 or float samples [dBFS]; -120 for digital silence."""
+    scale = 32768.0 if samples.dtype == np.int16 else 1.0
+    power = (
+        float(np.mean(np.square(samples, dtype=np.float64))) / scale**2 if len(samples) else 0.0
+    )
     return 10.0 * np.log10(power) if power > 1e-12 else SILENCE_LEVEL
 
 

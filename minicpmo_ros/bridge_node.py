@@ -1,0 +1,36 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The bridge between the assistant and the robot: who may stop it, and what it may do."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Optional
+
+from rclpy.node import Node
+
+from minicpmo_ros.bridge.barge_in_component import BargeInComponent
+from minicpmo_ros.diagnostics import Diagnostics, Status
+from minicpmo_ros.node_main import run_node
+
+
+class BridgeNode(Node):
+    """Thin node made of components; each has interfaces and parameters of its own."""
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__('bridge_node', **node_options)
+        self._barge_in = BargeInComponent(self)
+        self._components = [self._barge_in]
+        self._diagnostics = Diagnostics(self, 'bridge', self._collect)
+
+    def _collect(self) -> list[Status]:
+        return [component.status() for component in self._components]
+
+
+def main(args: Optional[list[str]] = None) -> int:
+    """Run the node until it is told to stop."""
+    return run_node(BridgeNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
