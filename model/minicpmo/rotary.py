@@ -13,8 +13,9 @@ from torch import Tensor
 @lru_cache(maxsize=32)
 def inverse_frequency(head_dim: int, theta: float, device: torch.device) -> Tensor:
     """Return the float32 rotation per position [rad] of each pair, shape [head_dim / 2]."""
-    exponent = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim
-    return 1.0 / (theta**exponent)
+    with torch.inference_mode(False):  # what is kept must also serve training
+        exponent = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim
+        return 1.0 / (theta**exponent)
 
 
 def rotation(
