@@ -21,12 +21,13 @@ from training.nano.demo_scene import LAYOUT_SEED, LINES, NOISES, SCENES, SECONDS
 from training.nano.layout import random_layout
 from training.nano.oracle import Oracle
 from training.nano.renderer import render
-from training.nano.request import FALL_ALERT, INTENTS, WATCHES, Memory
+from training.nano.request import INTENTS
 from training.nano.scene import SceneState
 from training.nano.sound import SOUNDS, convolve, room_response, scale_to_level
 from training.nano.speaker import hear
 from training.nano.timeline import SoundEvent
 from training.nano.voice import SAMPLE_RATE, synthesize
+from training.nano.watch import FALL_ALERT, WATCHES, Memory
 
 FRAMES_PER_SECOND = 5
 SIZE = (640, 480)
@@ -63,7 +64,7 @@ def record_sound() -> tuple[np.ndarray, list[SoundEvent]]:
 
 
 def expected_turns(events: list[SoundEvent]) -> list[dict[str, object]]:
-    """Return what a robot should say: reason, earliest and latest begin [s], accepted texts."""
+    """Return what a robot should say: reason, earliest and latest begin [s], text."""
     oracle, since, turns = Oracle(), None, []
     for unit in range(SECONDS):
         scene, memory = scene_at(unit), oracle.memory
@@ -80,10 +81,10 @@ def expected_turns(events: list[SoundEvent]) -> list[dict[str, object]]:
 
 def _turn(unit: int, reason: str, scene: SceneState, memory: Memory) -> dict[str, object]:
     if reason in INTENTS:
-        texts = list(INTENTS[reason].answer(scene, memory))
+        text = INTENTS[reason].answer(scene, memory)
     else:
-        texts = [WATCHES[reason].reminder if reason in WATCHES else FALL_ALERT]
-    return {'reason': reason, 'from': unit + 1, 'to': unit + 1 + _LATEST_UNITS, 'texts': texts}
+        text = WATCHES[reason].reminder if reason in WATCHES else FALL_ALERT
+    return {'reason': reason, 'from': unit + 1, 'to': unit + 1 + _LATEST_UNITS, 'text': text}
 
 
 def write_video(path: Path, sound: np.ndarray) -> None:

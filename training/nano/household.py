@@ -15,8 +15,8 @@ from training.nano.layout import (
     SceneLayout,
     random_layout,
 )
-from training.nano.request import WATCHES
 from training.nano.scene import COLOURS, MAX_PEOPLE, ROOMS, SHAPES, SceneState, random_scene
+from training.nano.watch import WATCHES
 
 # chance per unit of each change nobody asked about
 _CHANGE_RATES = {

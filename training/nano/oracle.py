@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from training.nano.pacing import split_into_units
-from training.nano.request import FALL_ALERT, INTENTS, WATCHES, Memory, remember
+from training.nano.request import INTENTS, remember
 from training.nano.scene import SceneState
+from training.nano.watch import FALL_ALERT, WATCHES, Memory
 
 # a request is answered in the unit in which it ends if so much silence follows it [s]
 END_MARGIN = 0.25
@@ -88,8 +89,8 @@ class Oracle:
             return self._say_unasked('fall', FALL_ALERT)
         if self._pending:
             name, self._pending = self._pending, ''
-            answers = INTENTS[name].answer(scene, self.memory)
-            return self._say(name, answers[0]) if answers else Action()
+            answer = INTENTS[name].answer(scene, self.memory)
+            return self._say(name, answer) if answer else Action()
         if not hearing.talking:
             for name in self.memory.watches:
                 if WATCHES[name].happens(scene):

@@ -11,9 +11,10 @@ import numpy as np
 
 from training.nano.household import ready_for
 from training.nano.oracle import END_MARGIN, Hearing
-from training.nano.request import INTENTS, Intent, Memory
+from training.nano.request import INTENTS, Intent
 from training.nano.scene import SceneState
 from training.nano.timeline import NEAR_SPEECH, Pool, SoundEvent
+from training.nano.watch import Memory
 
 _LONG_ANSWERS = ('what_do_you_see', 'what_can_you_do', 'tell_story')
 _SPEECH_LEVEL = (-14.0, 5.0)  # dB re normal speech

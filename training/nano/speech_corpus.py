@@ -6,15 +6,9 @@ from __future__ import annotations
 
 import itertools
 
-from training.nano.request import (
-    CANCELLED,
-    FALL_ALERT,
-    INTENTS,
-    NO_REMINDER,
-    WATCHES,
-    Memory,
-)
+from training.nano.request import INTENTS
 from training.nano.scene import COLOURS, ROOMS, SceneState
+from training.nano.watch import FALL_ALERT, WATCHES, Memory
 
 BACKCHANNELS = ('Mm-hm.', 'Uh-huh.', 'Yeah.', 'Okay.', 'Mm.', 'Right.', 'I see.', 'Aha.')
 BACKCHANNELS_HELD_OUT = ('Mhm.', 'Ah, okay.')
@@ -168,8 +162,8 @@ def spoken_sentences() -> tuple[str, ...]:
     """Return every sentence the robot can say, sorted."""
     memories = [Memory(), *(Memory((), watch.reminder) for watch in WATCHES.values())]
     memories.append(Memory((), FALL_ALERT))
-    sentences = {CANCELLED, FALL_ALERT, NO_REMINDER}
+    sentences = {FALL_ALERT}
     sentences.update(watch.reminder for watch in WATCHES.values())
     for intent, scene, memory in itertools.product(INTENTS.values(), _scenes(), memories):
-        sentences.update(intent.answer(scene, memory))
-    return tuple(sorted(sentences))
+        sentences.add(intent.answer(scene, memory))
+    return tuple(sorted(sentences - {''}))
