@@ -12,7 +12,7 @@ from training.nano.watch import CANCELLED, NO_REMINDER, WATCHES, Memory
 
 Answer = Callable[[SceneState, Memory], str]
 
-_FIXED = {
+FIXED_ANSWERS = {
     'hello': 'Hello, how can I help?',
     'good_morning': 'Good morning.',
     'good_night': 'Good night, sleep well.',
@@ -121,7 +121,7 @@ def _fixed(text: str, scene: SceneState, memory: Memory) -> str:
 
 
 ANSWERS: dict[str, Answer] = {
-    **{name: partial(_fixed, text) for name, text in _FIXED.items()},
+    **{name: partial(_fixed, text) for name, text in FIXED_ANSWERS.items()},
     'can_you_see_me': _visibility,
     'where_are_you': _place,
     'what_do_you_see': _description,

@@ -9,6 +9,7 @@ from typing import Optional
 
 import numpy as np
 
+from training.nano.answer import FIXED_ANSWERS
 from training.nano.household import ready_for
 from training.nano.oracle import END_MARGIN, Hearing
 from training.nano.request import INTENTS, Intent
@@ -16,6 +17,10 @@ from training.nano.scene import SceneState
 from training.nano.timeline import NEAR_SPEECH, Pool, SoundEvent
 from training.nano.watch import Memory
 
+# what needs eyes or memory is asked more often than small talk
+_NAMES = tuple(INTENTS)
+_WEIGHTS = np.array([1.0 if name in FIXED_ANSWERS else 2.5 for name in _NAMES])
+_SHARES = _WEIGHTS / _WEIGHTS.sum()
 _LONG_ANSWERS = ('what_do_you_see', 'what_can_you_do', 'tell_story')
 _SPEECH_LEVEL = (-14.0, 5.0)  # dB re normal speech
 _BACKGROUND_LEVEL = {
@@ -137,8 +142,7 @@ class Speaker:
         return intent if intent.watch is None or self.rng.random() < 0.3 else self._any_intent()
 
     def _any_intent(self) -> Intent:
-        intents = list(INTENTS.values())
-        return intents[self.rng.integers(len(intents))]
+        return INTENTS[str(self.rng.choice(_NAMES, p=_SHARES))]
 
     def _text(self, kind: str) -> str:
         texts = self.pool.texts(kind)
