@@ -165,8 +165,10 @@ class Backbone(nn.Module):
         """Return an empty cache for ``capacity`` rows on the device of the weights."""
         weight = self.norm.weight
         shape = (len(self.layers), self.config.num_key_value_heads, capacity, self.head_dim)
-        zeros = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
-        return SpeechCache(zeros, zeros.clone())
+        # Written in place by calls inside and outside inference mode.
+        with torch.inference_mode(False):
+            zeros = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+            return SpeechCache(zeros, zeros.clone())
 
     def angles(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return cos and sin [n, head dim] of rotary positions [n], float32."""

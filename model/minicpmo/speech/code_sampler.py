@@ -56,9 +56,11 @@ class CodeSampler:
         self.end_code = code_count - 1
         self._generator = torch.Generator(device=device)
         # One dummy column behind the codes takes the unused places of the fixed-size history.
-        self._counts = torch.zeros(code_count + 1, device=device)
-        self._ones = torch.ones(rules.window, device=device)
-        self._recent = torch.full((rules.window,), code_count, dtype=torch.long, device=device)
+        # All are changed in place by calls inside and outside inference mode.
+        with torch.inference_mode(False):
+            self._counts = torch.zeros(code_count + 1, device=device)
+            self._ones = torch.ones(rules.window, device=device)
+            self._recent = torch.full((rules.window,), code_count, dtype=torch.long, device=device)
         self._total = 0
         self.reset()
 

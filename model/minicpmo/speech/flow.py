@@ -168,10 +168,12 @@ class Flow(nn.Module):
 
     def _empty_caches(self, capacity: int) -> tuple[torch.Tensor, torch.Tensor]:
         shape, steps = self.config.estimator, self.config.n_timesteps
-        attention = self.noise.new_zeros(
-            steps, shape.depth, 2, shape.num_heads, capacity, 2 * shape.head_dim
-        )
-        convolution = self.noise.new_zeros(steps, shape.depth, 2, 2 * shape.hidden_size, 2)
+        # Advanced in place by calls inside and outside inference mode.
+        with torch.inference_mode(False):
+            attention = self.noise.new_zeros(
+                steps, shape.depth, 2, shape.num_heads, capacity, 2 * shape.head_dim
+            )
+            convolution = self.noise.new_zeros(steps, shape.depth, 2, 2 * shape.hidden_size, 2)
         return attention, convolution
 
     def new_state(self, prompt: PromptCache) -> FlowState:

@@ -51,6 +51,6 @@ class SoundStream:
 
 
 def as_pcm(samples: torch.Tensor) -> np.ndarray:
-    """Return float32 values that 16-bit samples hold exactly, rounded as the official code does."""
+    """Return float32 values that 16-bit samples can hold, truncated as in the official code."""
     values = (samples.clamp(-1, 1) * PCM_SCALE_IN).to(torch.int16)
     return values.cpu().numpy().astype(np.float32) / PCM_SCALE_OUT

@@ -22,7 +22,7 @@ OVERLAP_SAMPLES = OVERLAP_FRAMES * SAMPLES_PER_FRAME
 
 @dataclass
 class VocoderState:
-    """End of the previous call: mel [80, 8], source [3840], speech [3840]; None before the first."""
+    """End of the previous call, None before it: mel [80, 8], source [3840], speech [3840]."""
 
     mel: Optional[torch.Tensor] = None
     source: Optional[torch.Tensor] = None
