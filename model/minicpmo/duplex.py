@@ -61,7 +61,7 @@ class DuplexSession:
     before it, and one forward per decoded token.
 
     speech: None makes no sound.
-    state, chooser, conversation: open for checks and benchmarks, not to be changed.
+    state, chooser, conversation, encoder: open for checks and benchmarks, not to be changed.
     """
 
     def __init__(
@@ -82,7 +82,8 @@ class DuplexSession:
         self.chooser = _new_chooser(stream, tokens, tokenizer, options, draws)
         window = _new_window(tokens, tokenizer, prompt, options)
         self.conversation = Conversation(stream, prompt, window, tokens)
-        self._speech = None if options.text_only else speech
+        self.encoder = encoder
+        self.speech = None if options.text_only else speech
         self._clock = clock
         self._input = UnitInput(tokens, tokenizer, encoder, stream, clock)
         self._decoder = UnitDecoder(
@@ -129,8 +130,8 @@ class DuplexSession:
         assert self.state.last_unit is not None
         self.conversation.close_turn(self.state.last_unit.closing_ids)
         self.state.turn_open = False
-        if self._speech is not None:
-            self._speech.reset_turn(keep_decoder_context=False)
+        if self.speech is not None:
+            self.speech.reset_turn(keep_decoder_context=False)
 
     def ask_yes_no(self, question: str) -> Optional[float]:
         """Return P(yes) for a question about now, None if the model cannot answer.
@@ -153,8 +154,8 @@ class DuplexSession:
         self._input.reset()
         self._decoder.reset()
         self._turn.reset()
-        if self._speech is not None:
-            self._speech.reset()
+        if self.speech is not None:
+            self.speech.reset()
 
     def close(self) -> None:
         """Free the cache and the speech state; idempotent."""
@@ -162,8 +163,8 @@ class DuplexSession:
             return
         self._closed = True
         self.conversation.stream.cache.release()
-        if self._speech is not None:
-            self._speech.close()
+        if self.speech is not None:
+            self.speech.close()
 
     def _answer(self, unit: Unit, rows: Tensor, timings: UnitTimings) -> DecodedUnit:
         started = self._clock()
@@ -180,14 +181,14 @@ class DuplexSession:
 
     def _speak(self, decoded: DecodedUnit, timings: UnitTimings) -> Optional[np.ndarray]:
         """Return the sound of a speaking unit; a cut turn loses what is pending."""
-        if self._speech is None:
+        if self.speech is None:
             return None
         if decoded.is_listen:
             if decoded.cuts_turn:
-                self._speech.reset_turn(keep_decoder_context=not decoded.yielded)
+                self.speech.reset_turn(keep_decoder_context=not decoded.yielded)
             return None
         started = self._clock()
-        sound = self._speech.speak(decoded.ids, decoded.hidden, decoded.text, decoded.end_of_turn)
+        sound = self.speech.speak(decoded.ids, decoded.hidden, decoded.text, decoded.end_of_turn)
         timings.speech = self._clock() - started
         return sound
 
@@ -203,8 +204,8 @@ class DuplexSession:
             if not self.state.turn_open:
                 self._turn.reset()
             seconds = 0.0
-            if speech is not None and self._speech is not None:
-                seconds = len(speech) / self._speech.sample_rate
+            if speech is not None and self.speech is not None:
+                seconds = len(speech) / self.speech.sample_rate
             self._turn.append(SpokenUnit(unit.index, tuple(decoded.ids), seconds))
         state = self.state
         state.last_index, state.last_unit = unit.index, decoded
@@ -236,8 +237,8 @@ class DuplexSession:
             context_tokens=self.conversation.length,
             timings=timings,
         )
-        if self._speech is not None:
-            result.sample_rate = self._speech.sample_rate
+        if self.speech is not None:
+            result.sample_rate = self.speech.sample_rate
         return result
 
     def _require_open(self) -> None:

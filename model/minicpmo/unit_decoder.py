@@ -49,7 +49,8 @@ class DecodedUnit:
     ids: the other fed ids, ``<|turn_eos|>`` included; these are spoken and remembered.
     hidden: states at ``ids``, [len(ids), hidden], or None if they were not asked for.
     closing_ids: what ends the unit and has not been fed yet.
-    end_of_turn: the last token of the unit before the terminator is ``<|turn_eos|>``.
+    end_of_turn: the model ended its turn: the last decoded token is ``<|turn_eos|>``, or it gave
+    the turn up.
     """
 
     is_listen: bool
@@ -104,9 +105,7 @@ class UnitDecoder:
         """Return a listening unit without asking the model; ``close_turn`` ends an open turn."""
         closes = turn_open and close_turn
         closing = unit_closing_ids(self._tokens, self._tokens.listen, close_turn=closes)
-        return DecodedUnit(
-            True, closing, end_of_turn=closes, turn_open=turn_open and not closes, forced=True
-        )
+        return DecodedUnit(True, closing, turn_open=turn_open and not closes, forced=True)
 
     def decode(self, hidden: Tensor, turn_open: bool) -> DecodedUnit:
         """Return the answer to a unit whose last input row has the state ``hidden``."""

@@ -131,11 +131,9 @@ def new_session(
         options.setdefault('context_tokens', 1500)
         prompt = DuplexPrompt.from_text(tokenizer, 'Streaming Omni Conversation.', voice_rows)
         encoder = RowEncoder(audio_rows)
-        session = DuplexSession(
+        return DuplexSession(
             language_model, tokenizer, encoder, speech, prompt, DuplexOptions(**options)
         )
-        session.encoder = encoder
-        return session
 
     return make
 

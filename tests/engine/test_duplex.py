@@ -298,7 +298,7 @@ def test_forced_listening_closes_the_turn_and_keeps_the_speech_context(
     session = new_session(recording_speech)
     index = open_turn(session, make_unit)
     result = session.step(make_unit(index, 2, force_listen=True))
-    assert result.forced_listen and result.end_of_turn and not result.turn_open
+    assert result.forced_listen and not result.end_of_turn and not result.turn_open
     assert recording_speech.calls[-1] == ('reset_turn', True)
 
 

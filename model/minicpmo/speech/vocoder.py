@@ -57,7 +57,7 @@ class Vocoder(HiFT):
         """Return float32 samples for new mel frames [n, 80].
 
         480 per frame; the last 3840 are held back unless ``last``, and the first call of a turn
-        begins with as many zeros instead.
+        begins with as many zeros instead (a turn of one call has neither).
         """
         channels = mel.T if state.mel is None else torch.cat((state.mel, mel.T), dim=1)
         source = self.source(self.f0_predictor(channels[None]), state.noise)
@@ -71,8 +71,9 @@ class Vocoder(HiFT):
             speech = torch.cat((head, speech[OVERLAP_SAMPLES:]))
         state.mel = channels[:, -OVERLAP_FRAMES:]
         state.source, state.speech = source[-OVERLAP_SAMPLES:], speech[-OVERLAP_SAMPLES:]
-        if not last:
-            speech = speech[:-OVERLAP_SAMPLES]
+        if last:
+            return speech
+        speech = speech[:-OVERLAP_SAMPLES]
         return F.pad(speech, (OVERLAP_SAMPLES, 0)) if first else speech
 
     def source(self, pitch: torch.Tensor, noise: SourceNoise) -> torch.Tensor:
