@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import torch
-from torch import nn, Tensor
+from torch import Tensor, nn
 import torch.nn.functional as F
 
 from minicpmo.config import AudioConfig
@@ -65,7 +65,11 @@ class AudioTower(nn.Module):
         x = x + self.embed_positions.weight[: x.shape[1]]
         unit = torch.arange(x.shape[1], device=x.device) // 50
         hidden = torch.where(unit[None, :] <= unit[:, None], 0.0, -1e4)
-        kind = torch.get_autocast_dtype(x.device.type) if torch.is_autocast_enabled(x.device.type) else x.dtype
+        kind = (
+            torch.get_autocast_dtype(x.device.type)
+            if torch.is_autocast_enabled(x.device.type)
+            else x.dtype
+        )
         mask = hidden.to(kind)[None]
         for layer in self.layers:
             x = layer(x, mask)

@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import json
 import math
 from pathlib import Path
 import sys
 import time
 
-import numpy as np
 import torch
-from torch import nn, Tensor
+from torch import Tensor, nn
 import torch.nn.functional as F
 
 from training.nano.audio_tower import AudioTower
@@ -36,6 +34,7 @@ class AudioTrainee(nn.Module):
         )
         self.letter_head = nn.Linear(size, len(LETTERS) + 1)
         self.word_head = nn.Linear(hidden, words + 1)
+        self.aligned_head = nn.Linear(hidden, words + 1)
         self.active_head = nn.Linear(hidden, 1)
 
     def rows(self, mel: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,9 +61,11 @@ def losses(model: AudioTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         frames, rows = model.rows(mel)
         letters, words = model.letter_head(frames), model.word_head(rows)
         active = model.active_head(rows)[..., 0]
+        aligned = model.aligned_head(rows)
     return {
         'letters': _ctc(letters, batch['letters'], batch['letter_lengths']),
         'words': _ctc(words, batch['words'], batch['word_lengths']),
+        'aligned': F.cross_entropy(aligned.float().flatten(0, 1), batch['aligned'].flatten()),
         'active': F.binary_cross_entropy_with_logits(active.float(), batch['active'].float()),
     }
 
@@ -113,9 +114,14 @@ def train(folder: Path, run: Path, steps: int, batch_size: int, seed: int) -> No
     """Train for ``steps``; continues from ``run/audio.pt`` if it is there."""
     torch.manual_seed(seed)
     run.mkdir(parents=True, exist_ok=True)
-    vocabulary = pool_vocabulary(folder)
+    vocabulary_path = run / 'vocabulary.json'
+    if not vocabulary_path.exists():
+        vocabulary_path.write_text(json.dumps(pool_vocabulary(folder)))
+    vocabulary = json.loads(vocabulary_path.read_text())
     model = AudioTrainee(len(vocabulary))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01
+    )
     first = 0
     checkpoint = run / 'audio.pt'
     if checkpoint.exists():
@@ -123,9 +129,13 @@ def train(folder: Path, run: Path, steps: int, batch_size: int, seed: int) -> No
         model.load_state_dict(state['model'])
         optimizer.load_state_dict(state['optimizer'])
         first = state['step']
+    ramp = tuple((round(part * steps) - first) * batch_size for part in (0.1, 0.35))
     data = torch.utils.data.DataLoader(
-        WindowDataset(folder, vocabulary, seed + first), batch_size, num_workers=1,
-        collate_fn=collate, prefetch_factor=3,
+        WindowDataset(folder, vocabulary, seed + first, *ramp),
+        batch_size,
+        num_workers=1,
+        collate_fn=collate,
+        prefetch_factor=3,
     )
     progress = Progress('audio encoder', steps)
     averages: dict[str, float] = {}
@@ -135,7 +145,12 @@ def train(folder: Path, run: Path, steps: int, batch_size: int, seed: int) -> No
         for group in optimizer.param_groups:
             group['lr'] = rate(step, steps, 1.2e-3)
         parts = losses(model, batch)
-        total = parts['letters'] + 0.7 * parts['words'] + 0.3 * parts['active']
+        total = (
+            0.5 * parts['letters']
+            + 0.5 * parts['words']
+            + parts['aligned']
+            + 0.3 * parts['active']
+        )
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -145,13 +160,27 @@ def train(folder: Path, run: Path, steps: int, batch_size: int, seed: int) -> No
         note = ', '.join(f'{name} {value:.3f}' for name, value in averages.items())
         progress.update(step + 1, note)
         if (step + 1) % 50 == 0:
-            print(json.dumps({'step': step + 1, 'time': time.time() - start, **averages}), file=log, flush=True)
+            print(
+                json.dumps({'step': step + 1, 'time': time.time() - start, **averages}),
+                file=log,
+                flush=True,
+            )
         if (step + 1) % 250 == 0 or step + 1 == steps:
-            state = {'model': model.state_dict(), 'optimizer': optimizer.state_dict(), 'step': step + 1}
+            state = {
+                'model': model.state_dict(),
+                'optimizer': optimizer.state_dict(),
+                'step': step + 1,
+            }
             torch.save(state, checkpoint.with_suffix('.new'))
             checkpoint.with_suffix('.new').replace(checkpoint)
 
 
 if __name__ == '__main__':
     torch.set_num_threads(1)
-    train(Path('training/nano/cache/utterance/training'), Path('training/nano/runs'), int(sys.argv[1]), int(sys.argv[2]), 1)
+    train(
+        Path('training/nano/cache/utterance/training'),
+        Path('training/nano/runs'),
+        int(sys.argv[1]),
+        int(sys.argv[2]),
+        1,
+    )

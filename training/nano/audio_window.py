@@ -9,6 +9,7 @@ the stream. Speech may begin before a window or go on after it; then only the wo
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -38,11 +39,13 @@ class Window:
     """Sound of one window and what is said in it.
 
     audio: float32 [SAMPLES]; words: what the foreground speakers say, in order;
+    spans: begin and end of every word [s], as if all letters took equal time;
     active: bool [UNITS * 10], a foreground speaker talks in this tenth of a second.
     """
 
     audio: np.ndarray
     words: list[str] = field(default_factory=list)
+    spans: list[tuple[float, float]] = field(default_factory=list)
     active: np.ndarray = field(default_factory=lambda: np.zeros(UNITS * 10, dtype=bool))
 
 
@@ -67,45 +70,58 @@ class SoundBank:
         return np.resize(piece, samples) if len(piece) < samples else piece.copy()
 
 
-def draw_window(rng: np.random.Generator, pool: UtterancePool, bank: SoundBank) -> Window:
-    """Return a random mixture of speech, other voices, echo and noise."""
+def draw_window(
+    rng: np.random.Generator, pool: UtterancePool, bank: SoundBank, difficulty: float = 1.0
+) -> Window:
+    """Return a random mixture of speech, other voices, echo and noise.
+
+    difficulty: share of the windows that are disturbed at all.
+    """
+    hard = rng.random() < difficulty
     window = Window(np.zeros(SAMPLES, dtype=np.float32))
     clock = float(rng.uniform(-1.5, 3.0))
     while clock < UNITS - 0.3 and rng.random() < 0.9:
         utterance = pool.utterances[int(rng.integers(0, len(pool.utterances)))]
-        _say(rng, window, pool, utterance.index, clock)
+        _say(rng, window, pool, utterance.index, clock, hard)
         clock += utterance.seconds + float(rng.exponential(0.8)) + 0.1
-    _add_background(rng, window.audio, pool, bank)
-    if rng.random() < 0.3:
+    if hard:
+        _add_background(rng, window.audio, pool, bank)
+    else:
+        window.audio += scale_to_level(rng.standard_normal(SAMPLES), rng.uniform(-60, -40))
+    if hard and rng.random() < 0.3:
         window.audio = _tilt(rng, window.audio)
     return window
 
 
 def _say(
-    rng: np.random.Generator, window: Window, pool: UtterancePool, index: int, start: float
+    rng: np.random.Generator,
+    window: Window,
+    pool: UtterancePool,
+    index: int,
+    start: float,
+    hard: bool,
 ) -> None:
     utterance = pool.utterances[index]
     sound = pool.audio(index).astype(np.float32) / 32768
-    if rng.random() < 0.6:
+    if hard and rng.random() < 0.6:
         sound = convolve(sound, room_response(rng))
-    level = rng.uniform(-14, 5)
+    level = rng.uniform(-14, 5) if hard else rng.uniform(-6, 5)
     mix(window.audio, sound * 10 ** (level / 20), _CONTEXT + int(start * SAMPLE_RATE))
-    window.words += _words_inside(utterance.spoken, utterance.seconds, start)
+    _add_words(window, utterance.spoken, utterance.seconds, start)
     first, last = int(np.floor(start * 10)), int(np.ceil((start + utterance.seconds) * 10))
     window.active[max(0, first) : max(0, last)] = True
 
 
-def _words_inside(spoken: str, seconds: float, start: float) -> list[str]:
-    """Return the words that lie inside the window if letters take equal time."""
+def _add_words(window: Window, spoken: str, seconds: float, start: float) -> None:
+    """Add the words that lie inside the window."""
     words = plain(spoken).split()
     lengths = np.array([len(word) + 1 for word in words], dtype=float)
-    if not len(words):
-        return []
-    ends = start + seconds * np.cumsum(lengths) / lengths.sum()
-    begins = ends - seconds * lengths / lengths.sum()
-    tolerance = 0.25 * (ends - begins)
-    inside = (begins + tolerance >= 0) & (ends - tolerance <= UNITS)
-    return [word for word, keep in zip(words, inside) if keep]
+    ends = start + seconds * np.cumsum(lengths) / max(lengths.sum(), 1)
+    for word, begin, end in zip(words, [start, *ends], ends):
+        tolerance = 0.25 * (end - begin)
+        if begin + tolerance >= 0 and end - tolerance <= UNITS:
+            window.words.append(word)
+            window.spans.append((begin, end))
 
 
 def _add_background(
@@ -166,20 +182,29 @@ def letter_ids(words: list[str]) -> list[int]:
 class WindowDataset(torch.utils.data.IterableDataset):
     """Endless stream of windows; every worker has its own random generator."""
 
-    def __init__(self, folder: Path, vocabulary: dict[str, int], seed: int) -> None:
+    def __init__(
+        self, folder: Path, vocabulary: dict[str, int], seed: int, easy: int, hard: int
+    ) -> None:
+        """Ramp the difficulty from window number ``easy`` to ``hard`` (negative: already past)."""
         self._folder, self._vocabulary, self._seed = folder, vocabulary, seed
+        self._ramp = (easy, hard)
 
     def __iter__(self):
-        """Yield (audio [SAMPLES], letter ids, word ids, active [50])."""
+        """Yield (audio [SAMPLES], letter ids, word ids, active [50], word at each tenth [50])."""
         info = torch.utils.data.get_worker_info()
         torch.set_num_threads(1)
         seed = self._seed + (0 if info is None else 1000 * info.id)
         rng = np.random.default_rng(seed)
         pool, bank = UtterancePool(self._folder), SoundBank(seed, 120)
-        while True:
-            window = draw_window(rng, pool, bank)
-            word_ids = [self._vocabulary[word] for word in window.words]
-            yield window.audio, letter_ids(window.words), word_ids, window.active
+        for count in itertools.count():
+            difficulty = float(np.interp(count, self._ramp, (0.15, 1.0)))
+            window = draw_window(rng, pool, bank, difficulty)
+            words = [self._vocabulary.get(word, 0) for word in window.words]
+            aligned = np.zeros(UNITS * 10, dtype=np.int64)
+            for word, (begin, end) in zip(words, window.spans):
+                aligned[max(0, round(begin * 10)) : max(0, round(end * 10))] = word
+            known = [word for word in words if word]
+            yield window.audio, letter_ids(window.words), known, window.active, aligned
 
 
 def collate(items: list[tuple]) -> dict[str, torch.Tensor]:
@@ -191,4 +216,5 @@ def collate(items: list[tuple]) -> dict[str, torch.Tensor]:
         'words': torch.tensor(sum((item[2] for item in items), [])),
         'word_lengths': torch.tensor([len(item[2]) for item in items]),
         'active': torch.from_numpy(np.stack([item[3] for item in items])),
+        'aligned': torch.from_numpy(np.stack([item[4] for item in items])),
     }

@@ -8,7 +8,7 @@ NANO = ModelConfig(
     llm=LanguageConfig(
         vocab_size=512,
         hidden_size=256,
-        intermediate_size=768,
+        intermediate_size=512,
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -21,7 +21,7 @@ NANO = ModelConfig(
         intermediate_size=512,
         num_hidden_layers=4,
         num_attention_heads=4,
-        image_size=224,
+        image_size=294,
     ),
     audio=AudioConfig(
         d_model=192,

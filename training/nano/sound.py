@@ -33,7 +33,9 @@ def hum(rng: np.random.Generator, samples: int) -> np.ndarray:
     time = np.arange(samples) / SAMPLE_RATE
     base = rng.uniform(45, 180) * (1 + 0.01 * np.sin(time * rng.uniform(0.2, 2)))
     phase = 2 * np.pi * np.cumsum(base) / SAMPLE_RATE
-    tone = sum(rng.uniform(0.1, 1) / k * np.sin(k * phase + rng.uniform(0, 6)) for k in range(1, 9))
+    tone = sum(
+        rng.uniform(0.1, 1) / k * np.sin(k * phase + rng.uniform(0, 6)) for k in range(1, 9)
+    )
     return _unit_rms(tone + 0.3 * colored_noise(rng, samples, 1.0))
 
 
@@ -161,9 +163,9 @@ def residual_echo(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
     peak = max(np.abs(sound).max(initial=0.0), 1e-6)
     sound = np.tanh(sound / peak * rng.uniform(0.5, 4)) * peak
     blocks = rng.uniform(rng.uniform(0, 1), 1, len(sound) // 1600 + 2)
-    return (sound * np.interp(np.arange(len(sound)) / 1600, np.arange(len(blocks)), blocks)).astype(
-        np.float32
-    )
+    return (
+        sound * np.interp(np.arange(len(sound)) / 1600, np.arange(len(blocks)), blocks)
+    ).astype(np.float32)
 
 
 def scale_to_level(sound: np.ndarray, level: float) -> np.ndarray:

@@ -52,9 +52,7 @@ class UtterancePool:
                 self._texts[entry['kind']].append(entry['text'])
             self._by_text[entry['text']].append(index)
             self.utterances.append(
-                Utterance(
-                    index, entry['kind'], entry['text'], entry['spoken'], voice, seconds
-                )
+                Utterance(index, entry['kind'], entry['text'], entry['spoken'], voice, seconds)
             )
 
     def texts(self, kind: str) -> list[str]:

@@ -1,0 +1,179 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Training sequences of the language model: cuts of streams in the session's own layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from minicpmo.special_token import SpecialTokens
+from minicpmo.tokenizer import TextTokenizer
+from minicpmo.unit_sequence import (
+    IdPart,
+    RowSource,
+    prompt_text,
+    unit_closing_ids,
+    unit_input_parts,
+    unit_output_ids,
+)
+from training.nano.size import NANO
+from training.nano.stream import Stream
+
+WINDOW_UNITS = 25  # 24 remembered and the one being decided
+SYSTEM_PROMPT = 'Streaming Omni Conversation.'
+MARKER = '\n\nprevious: '
+PREVIOUS_MAX = 500
+IGNORED = -100
+_BLIND_UNITS = 4  # first units of a cut whose cause may lie before it
+
+
+@dataclass
+class Sequence:
+    """One training sequence of n rows.
+
+    ids: int64 [n], token of every row (0 where an encoder row stands);
+    rows: positions of the encoder rows; embeddings: float16 [len(rows), hidden];
+    targets: int64 [n], the token that is right after this row, IGNORED where nothing is decided;
+    ends: position of the last input row of every unit; labels: int64 [units, 3].
+    """
+
+    ids: Tensor
+    rows: Tensor
+    embeddings: Tensor
+    targets: Tensor
+    ends: Tensor
+    labels: Tensor
+
+
+class SequenceWriter:
+    """Lays out cuts of streams as the session would feed them."""
+
+    def __init__(self, tokenizer: TextTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._tokens = SpecialTokens.from_tokenizer(tokenizer)
+        prefix, suffix = prompt_text(SYSTEM_PROMPT, with_voice=False)
+        self._prefix, self._suffix = tokenizer.encode(prefix), tokenizer.encode(suffix)
+        self._marker = tokenizer.encode(MARKER)
+
+    def write(self, stream: Stream, first: int, units: int, rng: np.random.Generator) -> Sequence:
+        """Return units ``first`` to ``first + units`` with what was said before as text."""
+        self._ids: list[int] = []
+        self._targets: list[int] = []
+        self._rows: list[int] = []
+        self._embeddings: list[Tensor] = []
+        self._extend(self._prompt_ids(stream, first))
+        ends = []
+        open_before = _open_turn(stream, first)
+        with_pictures = rng.random() < 0.97
+        for unit in range(first, min(first + units, len(stream.texts))):
+            self._add_input(stream, unit, with_pictures)
+            ends.append(len(self._ids) - 1)
+            blind = first > 0 and (unit < first + _BLIND_UNITS or open_before)
+            self._add_output(stream, unit, learned=not blind and with_pictures)
+            open_before = open_before and not (stream.ends[unit] or stream.yields[unit])
+        return Sequence(
+            torch.tensor(self._ids),
+            torch.tensor(self._rows),
+            torch.cat(self._embeddings),
+            torch.tensor(self._targets),
+            torch.tensor(ends),
+            stream.labels[first : first + units],
+        )
+
+    def _prompt_ids(self, stream: Stream, first: int) -> list[int]:
+        said = []
+        for unit in range(first):
+            if stream.texts[unit]:
+                said += self._tokenizer.encode(stream.texts[unit])
+        previous = [*self._marker, *said[-PREVIOUS_MAX:]] if said else []
+        return [*self._prefix, *previous, *self._suffix]
+
+    def _extend(self, ids: list[int]) -> None:
+        self._ids += ids
+        self._targets += [IGNORED] * len(ids)
+
+    def _add_input(self, stream: Stream, unit: int, with_pictures: bool) -> None:
+        pieces = [1] if with_pictures else []
+        for part in unit_input_parts(self._tokens, pieces, image_rows=NANO.query_num):
+            if isinstance(part, IdPart):
+                self._extend(list(part.ids))
+                continue
+            image = part.source is RowSource.IMAGE
+            rows = stream.pictures[stream.picture[unit]] if image else stream.audio[unit]
+            self._rows += range(len(self._ids), len(self._ids) + len(rows))
+            self._embeddings.append(rows)
+            self._extend([0] * len(rows))
+
+    def _add_output(self, stream: Stream, unit: int, learned: bool) -> None:
+        tokens = self._tokens
+        if stream.yields[unit]:
+            decided = [tokens.listen]
+            fed = unit_closing_ids(tokens, tokens.listen, close_turn=True)
+        elif stream.texts[unit]:
+            text = self._tokenizer.encode(stream.texts[unit])
+            fed = unit_output_ids(tokens, text, stream.ends[unit])
+            decided = list(fed[:-1])
+        else:
+            fed = unit_output_ids(tokens, None)
+            decided = [tokens.listen]
+        last_input = len(self._ids) - 1
+        self._extend(list(fed))
+        if learned:
+            self._targets[last_input : last_input + len(decided)] = decided
+
+
+def _open_turn(stream: Stream, unit: int) -> bool:
+    """Return whether a turn is open when a unit begins."""
+    for before in range(unit - 1, -1, -1):
+        if stream.ends[before] or stream.yields[before]:
+            return False
+        if stream.texts[before]:
+            return True
+    return False
+
+
+def collate(sequences: list[Sequence]) -> dict[str, Tensor]:
+    """Return one right-padded batch; rows and ends become positions in the flattened batch."""
+    length = max(len(sequence.ids) for sequence in sequences)
+    ids = torch.zeros(len(sequences), length, dtype=torch.int64)
+    targets = torch.full((len(sequences), length), IGNORED)
+    for index, sequence in enumerate(sequences):
+        ids[index, : len(sequence.ids)] = sequence.ids
+        targets[index, : len(sequence.ids)] = sequence.targets
+    offsets = [index * length for index in range(len(sequences))]
+    return {
+        'ids': ids,
+        'targets': targets,
+        'rows': torch.cat([s.rows + o for s, o in zip(sequences, offsets)]),
+        'embeddings': torch.cat([s.embeddings for s in sequences]),
+        'ends': torch.cat([s.ends + o for s, o in zip(sequences, offsets)]),
+        'labels': torch.cat([s.labels[: len(s.ends)] for s in sequences]),
+    }
+
+
+class StreamFolder:
+    """All streams written so far; looks for new files when asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: set[Path] = set()
+        self.streams: list[Stream] = []
+
+    def refresh(self) -> int:
+        """Load new shards; return the number of streams."""
+        for path in sorted(set(self._folder.glob('*.pt')) - self._known):
+            self._known.add(path)
+            self.streams += [Stream(**entry) for entry in torch.load(path, weights_only=True)]
+        return len(self.streams)
+
+    def draw(self, rng: np.random.Generator, writer: SequenceWriter) -> Sequence:
+        """Return a random cut of a random stream; one in five begins a conversation."""
+        stream = self.streams[int(rng.integers(len(self.streams)))]
+        last = max(0, len(stream.texts) - WINDOW_UNITS)
+        first = 0 if rng.random() < 0.12 else int(rng.integers(0, last + 1))
+        return writer.write(stream, first, WINDOW_UNITS, rng)

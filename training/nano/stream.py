@@ -1,0 +1,160 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Scripts as the language model will meet them: encoder rows, picture rows, target tokens.
+
+The encoders are frozen here, so every second is encoded once and used in many sequences.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+import sys
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.nano.audio_training import AudioTrainee
+from training.nano.audio_window import UNITS, SoundBank
+from training.nano.mel_batch import log_mel, with_floor
+from training.nano.progress import Progress
+from training.nano.renderer import render
+from training.nano.script import write_script
+from training.nano.script_audio import ScriptAudio
+from training.nano.timeline import Script
+from training.nano.utterance import UtterancePool
+from training.nano.vision_training import VisionTrainee
+
+VARIANTS = 3  # pictures drawn of one unchanged scene
+_LAG = 560  # zeros in front of the first unit of a stream
+_FIXED_FLOOR_UNITS = 4
+
+
+@dataclass
+class Stream:
+    """One script in numbers.
+
+    audio: float16 [units, 10, hidden]; pictures: float16 [n, 8, hidden];
+    picture: int64 [units], index into ``pictures``; texts, ends, yields: per unit.
+    labels: int64 [units, 3]: request, talking, talk_over.
+    """
+
+    audio: Tensor
+    pictures: Tensor
+    picture: Tensor
+    texts: list[str]
+    ends: list[bool]
+    yields: list[bool]
+    labels: Tensor
+
+
+def unit_mels(audio: np.ndarray) -> Tensor:
+    """Return the encoder input of whole encoder lives, float32 [lives, 80, 504].
+
+    The floor of every unit is that of the streaming front end: fixed in the first four units,
+    then 8 below the peak of a buffer of 20 to 30 s.
+    """
+    units = len(audio) // 16000
+    lives = -(-units // UNITS)
+    padded = np.zeros(lives * UNITS * 16000 + 2000, dtype=np.float32)
+    padded[520 + _LAG : 520 + _LAG + len(audio)] = audio
+    log = log_mel(torch.from_numpy(padded)[None])[0]
+    floor = torch.full((lives * UNITS * 100 + 4,), -10.0)
+    peaks = log.amax(0)
+    dropped = 0
+    for unit in range(lives * UNITS):
+        if 16480 + 16000 * unit - dropped * 160 >= 480000:
+            dropped += 1000
+        if unit >= _FIXED_FLOOR_UNITS:
+            end = unit * 100 + 104
+            floor[unit * 100 + 2 : unit * 100 + 102] = peaks[dropped:end].max() - 8
+    mel = with_floor(log[:, : len(floor)], floor[None])
+    return torch.stack([mel[:, i * 500 : i * 500 + 504] for i in range(lives)])
+
+
+class StreamWriter:
+    """Turns scripts into streams with frozen encoders."""
+
+    def __init__(self, audio: AudioTrainee, vision: VisionTrainee, sound: ScriptAudio) -> None:
+        self._audio, self._vision, self._sound = audio.eval(), vision.eval(), sound
+
+    @torch.inference_mode()
+    def write(self, rng: np.random.Generator, script: Script) -> Stream:
+        """Return the stream of one script."""
+        units = len(script.units)
+        images, picture = self._pictures(rng, script)
+        with torch.autocast('cpu', torch.bfloat16):
+            rows = self._audio.rows(unit_mels(self._sound.render(rng, script)))[1]
+            pictures = torch.cat([self._vision.rows(part) for part in images.split(32)])
+        entries = script.units
+        return Stream(
+            rows.flatten(0, 1).unflatten(0, (-1, 10))[:units].half(),
+            pictures.half(),
+            picture,
+            [unit.text for unit in entries],
+            [unit.end_of_turn for unit in entries],
+            [unit.yielded for unit in entries],
+            torch.tensor([list(unit.labels.values()) for unit in entries]),
+        )
+
+    def _pictures(self, rng: np.random.Generator, script: Script) -> tuple[Tensor, Tensor]:
+        images: list[np.ndarray] = []
+        drawn: dict[tuple, list[int]] = defaultdict(list)
+        picture = []
+        for unit in script.units:
+            known = drawn[unit.layout, unit.state]
+            if len(known) < VARIANTS:
+                known.append(len(images))
+                images.append(render(script.layouts[unit.layout], unit.state, rng))
+                picture.append(known[-1])
+            else:
+                picture.append(known[int(rng.integers(VARIANTS))])
+        return torch.from_numpy(np.stack(images)), torch.tensor(picture)
+
+
+def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:
+    """Return both encoders as trained so far."""
+    state = torch.load(run / 'audio.pt', weights_only=True)['model']
+    audio = AudioTrainee(len(state['word_head.bias']) - 1)
+    audio.load_state_dict(state)
+    vision = VisionTrainee()
+    vision.load_state_dict(torch.load(run / 'vision.pt', weights_only=True)['model'])
+    return audio, vision
+
+
+def write_shards(
+    folder: Path, pools: Path, run: Path, shards: int, scripts: int, seed: int, units: int = 120
+) -> None:
+    """Write ``shards`` files with ``scripts`` streams each; existing ones are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    audio, vision = load_encoders(run)
+    pool = UtterancePool(pools / 'training')
+    sound = ScriptAudio(pool, SoundBank(seed + 99, 300))
+    writer = StreamWriter(audio, vision, sound)
+    progress = Progress('streams', shards * scripts)
+    for shard in range(shards):
+        path = folder / f'{seed}_{shard:04d}.pt'
+        if path.exists():
+            continue
+        rng = np.random.default_rng((seed, shard))
+        streams = []
+        for index in range(scripts):
+            stream = writer.write(rng, write_script(rng, pool, held_out=False, units=units))
+            streams.append(vars(stream))
+            progress.update(shard * scripts + index + 1)
+        torch.save(streams, path.with_suffix('.new'))
+        path.with_suffix('.new').replace(path)
+
+
+if __name__ == '__main__':
+    torch.set_num_threads(1)
+    write_shards(
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        Path('training/nano/runs'),
+        int(sys.argv[3]),
+        int(sys.argv[4]),
+        int(sys.argv[5]),
+    )
