@@ -118,7 +118,7 @@ def slice_image(
     size = best_size(*picture.size, slicing, upscale=grid is None)
     slices = [_resize(picture, size)]
     if grid is not None:
-        slices += _cut(_resize(picture, _detail_size(picture.size, grid, slicing)), grid)
+        slices += _cut(_resize(picture, detail_size(picture.size, grid, slicing)), grid)
     return slices
 
 
@@ -160,7 +160,7 @@ def _grid_of(
     return choose_grid(image.shape[1], image.shape[0], limit, slicing.scale_resolution)
 
 
-def _detail_size(
+def detail_size(
     size: tuple[int, int], grid: tuple[int, int], slicing: SlicingConfig
 ) -> tuple[int, int]:
     """Return the size to which the original is scaled before it is cut into ``grid``."""
