@@ -3,8 +3,8 @@
 """Build the package (messages included) with colcon into ``install/``, when it is out of date.
 
 Runs inside the virtual environment. ``audio_common_msgs`` is built too where no installed
-package of that name exists; its sources are assembled below ``build/``, because colcon does not
-look below a folder that has a package.xml.
+package of that name exists, and so are the interfaces of the tests; their sources are assembled
+below ``build/``, because colcon does not look below a folder that has a package.xml.
 """
 
 import argparse
@@ -17,8 +17,10 @@ import sys
 
 ROOT = Path(__file__).resolve().parents[1]
 STAMP = ROOT / 'install' / '.build.sha256'
-AUDIO_TEMPLATE = ROOT / 'cmake' / 'audio_common_msgs'
-AUDIO_PACKAGE = ROOT / 'build' / 'interface' / 'audio_common_msgs'
+TEMPLATES = ROOT / 'cmake'
+ASSEMBLED = ROOT / 'build' / 'interface'
+AUDIO_PACKAGE = 'audio_common_msgs'
+TEST_PACKAGE = 'minicpmo_test_interfaces'
 
 
 def build_hash() -> str:
@@ -42,21 +44,22 @@ def has_installed_audio_messages() -> bool:
     return any((Path(p) / index).exists() for p in prefixes if p and Path(p) != ROOT / 'install')
 
 
-def assemble_audio_messages() -> None:
-    """Copy the sources of audio_common_msgs below ``build/`` as a package of their own."""
-    shutil.rmtree(AUDIO_PACKAGE, ignore_errors=True)
-    shutil.copytree(AUDIO_TEMPLATE, AUDIO_PACKAGE)
-    (AUDIO_PACKAGE / 'package.xml.template').rename(AUDIO_PACKAGE / 'package.xml')
-    (AUDIO_PACKAGE / 'cmake').mkdir()
-    shutil.copy(ROOT / 'cmake' / 'message_library.cmake', AUDIO_PACKAGE / 'cmake')
+def assemble_package(name: str) -> Path:
+    """Copy the sources of an interface package below ``build/`` and return their folder."""
+    package = ASSEMBLED / name
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree(TEMPLATES / name, package)
+    (package / 'package.xml.template').rename(package / 'package.xml')
+    (package / 'cmake').mkdir()
+    shutil.copy(TEMPLATES / 'message_library.cmake', package / 'cmake')
+    return package
 
 
 def colcon_command() -> list[str]:
     """Return the colcon command line that builds the workspace."""
-    paths = [str(ROOT)]
+    paths = [str(ROOT), str(assemble_package(TEST_PACKAGE))]
     if not has_installed_audio_messages():
-        assemble_audio_messages()
-        paths.append(str(AUDIO_PACKAGE))
+        paths.append(str(assemble_package(AUDIO_PACKAGE)))
     return [
         *(sys.executable, '-m', 'colcon', '--log-base', str(ROOT / 'log'), 'build'),
         *('--merge-install', '--base-paths', *paths, '--build-base', str(ROOT / 'build')),

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 import json
+import time
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from std_msgs.msg import Bool, String
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
 from minicpmo_ros.actions.action_manager import (
@@ -34,6 +36,7 @@ from minicpmo_ros.actions.skill import Skill
 from minicpmo_ros.actions.skill_file import load_skill_file
 from minicpmo_ros.actions.target_policy import refuse_name
 from minicpmo_ros.actions.trigger import Proposal, SentenceBuffer, TriggerTable
+from minicpmo_ros.barge_in.emergency_stop import EmergencyStop
 from minicpmo_ros.diagnostics import Level, Status
 from minicpmo_ros.errors import ArgumentError
 from minicpmo_ros.msg import (
@@ -43,6 +46,7 @@ from minicpmo_ros.msg import (
     ProactiveEvent,
     TextDelta,
 )
+from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.qos import EVENT, STATE, STREAM
 from minicpmo_ros.stamp import NANOSECONDS
 
@@ -58,10 +62,12 @@ _STOP_REASONS = {
 class ActionComponent:
     """Belongs to the bridge node, lives in its executor thread."""
 
-    def __init__(self, node: Node, parameters: ActionParameters) -> None:
+    def __init__(self, node: Node, emergency_stop: EmergencyStop) -> None:
         """Read the allow-list; raise LocatedError when it has a mistake."""
         self._node = node
-        self._parameters = parameters
+        self._server = ParameterServer(node, ActionParameters, self._apply)
+        parameters = self._server.value
+        self._emergency_stop = emergency_stop
         self.skills = load_skill_file(parameters.skills_file) if parameters.skills_file else {}
         self._table = TriggerTable(self.skills)
         self._manager = ActionManager(self.skills)
@@ -74,7 +80,7 @@ class ActionComponent:
         self._refused: dict[str, str] = {}
         self._create_interfaces()
         self._create_clients()
-        self.apply(parameters)
+        self._apply(parameters, set())
 
     def _create_interfaces(self) -> None:
         node = self._node
@@ -82,7 +88,6 @@ class ActionComponent:
         node.create_subscription(ProactiveEvent, 'events', self._on_event, EVENT)
         node.create_subscription(Interruption, 'interruption', self._on_interruption, EVENT)
         node.create_subscription(DuplexState, 'duplex_state', self._on_duplex_state, STATE)
-        node.create_subscription(Bool, 'emergency_stop', self._on_emergency_stop, 1)
         node.create_subscription(ActionRequest, 'action_proposal', self._on_proposal, EVENT)
         node.create_subscription(String, 'user_text', self._on_user_text, EVENT)
         node.create_service(SetBool, '~/enable_actions', self._on_enable)
@@ -106,15 +111,12 @@ class ActionComponent:
         self._refused[skill.name] = code
         self._node.get_logger().error(f'skill {skill.name} is refused: {reason}')
 
-    def apply(self, parameters: ActionParameters) -> None:
-        """Take over changed parameters."""
+    def _apply(self, parameters: ActionParameters, changed: set[str]) -> None:
         self._parameters = parameters
         self._state = replace(self._state, enabled=parameters.actions_enabled)
         self._manager.confirmation_timeout = parameters.confirmation_timeout
         self._manager.options = GateOptions(
             max_actions_per_minute=parameters.max_actions_per_minute,
-            emergency_stop_required=parameters.emergency_stop_required,
-            emergency_stop_timeout=parameters.emergency_stop_timeout,
         )
         if not parameters.actions_enabled:
             self._stop('actions_disabled', 'actions were switched off')
@@ -158,7 +160,7 @@ class ActionComponent:
         )
 
     def _on_user_text(self, message: String) -> None:
-        words = normalise(message.data).strip(' .!?').casefold()
+        words = normalise(message.data.replace(',', ' ')).strip(' .!?').casefold()
         if words in self._parameters.refusal_words:
             self._perform(self._manager.confirm(False, self._current_state(), self._now))
         elif words in self._parameters.confirmation_words:
@@ -184,13 +186,6 @@ class ActionComponent:
         else:
             self._perform(self._manager.interrupted(message.turn_id, self._now))
 
-    def _on_emergency_stop(self, message: Bool) -> None:
-        self._state = replace(
-            self._state, emergency_stop=message.data, emergency_stop_seen=self._now
-        )
-        if message.data:
-            self._stop('emergency_stop', 'the emergency stop is pressed')
-
     def _stop(self, code: str, message: str) -> None:
         self._perform(self._manager.stop(code, message, self._now))
 
@@ -206,9 +201,10 @@ class ActionComponent:
     # Services and time.
 
     def _on_enable(self, request: SetBool.Request, reply: SetBool.Response) -> SetBool.Response:
-        self.apply(replace(self._parameters, actions_enabled=request.data))
-        reply.success = True
-        reply.message = 'actions are on' if request.data else 'actions are off'
+        wanted = Parameter('actions_enabled', value=request.data)
+        result = self._node.set_parameters([wanted])[0]
+        reply.success = result.successful
+        reply.message = result.reason or ('actions are on' if request.data else 'actions are off')
         return reply
 
     def _on_confirm(self, request: SetBool.Request, reply: SetBool.Response) -> SetBool.Response:
@@ -222,7 +218,11 @@ class ActionComponent:
         self._perform(self._manager.tick(self._current_state(), self._now))
 
     def _current_state(self) -> RobotState:
-        return replace(self._state, other_bridges=self._publisher.other_bridges())
+        return replace(
+            self._state,
+            other_bridges=self._publisher.other_bridges(),
+            emergency_stop=self._emergency_stop.stopped(time.monotonic()),
+        )
 
     # Carrying out.
 
@@ -271,7 +271,6 @@ class ActionComponent:
             'skills': len(self.skills),
             'refused skills': ', '.join(self._refused) or 'none',
             'under way': current.skill.name if current else 'nothing',
-            'emergency stop': self._state.emergency_stop,
             'audit lines lost': self._audit.lost,
         }
         if self._refused or self._audit.problem:

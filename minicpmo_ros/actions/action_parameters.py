@@ -33,12 +33,6 @@ class ActionParameters:
         'words of the user that mean no',
     )
     max_actions_per_minute: int = parameter(6, 'limit over all skills', 1, 120)
-    emergency_stop_required: bool = parameter(
-        False, 'refuse actions while the state of the emergency stop is unknown'
-    )
-    emergency_stop_timeout: float = parameter(
-        0.0, 'a state older than this is unknown; 0: it never ages', 0.0, 60.0, unit='s'
-    )
     audit_file: str = parameter(
         '~/.ros/minicpmo_ros/actions.jsonl', 'JSON lines of every request; empty: none',
         read_only=True,

@@ -18,26 +18,24 @@ from minicpmo_ros.errors import ArgumentError
 class GateOptions:
     """Limits that hold for all skills; times are seconds.
 
-    emergency_stop_required: refuse while the state of the emergency stop is unknown.
-    emergency_stop_timeout: a state older than this counts as unknown; 0 means it never ages.
     assistant_timeout: without a sign of life of the inference node for this long, refuse.
     """
 
     max_actions_per_minute: int = 6
-    emergency_stop_required: bool = False
-    emergency_stop_timeout: float = 0.0
     assistant_timeout: float = 3.0
 
 
 @dataclass(frozen=True)
 class RobotState:
-    """What the gates need to know about the robot right now; times on the caller's clock [s]."""
+    """What the gates need to know about the robot right now; times on the caller's clock [s].
+
+    emergency_stop: pressed, or required and unknown (``barge_in.emergency_stop`` decides).
+    """
 
     enabled: bool = False
     assistant_active: bool = False
     assistant_seen: float = float('-inf')
-    emergency_stop: Optional[bool] = None
-    emergency_stop_seen: float = float('-inf')
+    emergency_stop: bool = True
     other_bridges: int = 0
     epoch: int = 0
 
@@ -67,19 +65,6 @@ class SendHistory:
         return sum(1 for sent in self.recent if now - sent < seconds)
 
 
-def emergency_stop_rejection(
-    state: RobotState, options: GateOptions, now: float
-) -> Optional[Rejection]:
-    """Return why the emergency stop forbids any action now, None when it is clear."""
-    if state.emergency_stop:
-        return Rejection('emergency_stop', 'the emergency stop is pressed')
-    age = now - state.emergency_stop_seen
-    stale = options.emergency_stop_timeout > 0.0 and age > options.emergency_stop_timeout
-    if options.emergency_stop_required and (state.emergency_stop is None or stale):
-        return Rejection('emergency_stop_unknown', 'no recent state of the emergency stop')
-    return None
-
-
 def robot_rejection(state: RobotState, options: GateOptions, now: float) -> Optional[Rejection]:
     """Return why the robot may not act at all right now, None when it may."""
     if not state.enabled:
@@ -88,7 +73,9 @@ def robot_rejection(state: RobotState, options: GateOptions, now: float) -> Opti
         return Rejection('two_bridges', 'another bridge publishes requests; stop one of them')
     if not state.assistant_active or now - state.assistant_seen > options.assistant_timeout:
         return Rejection('assistant_inactive', 'the inference node is not active')
-    return emergency_stop_rejection(state, options, now)
+    if state.emergency_stop:
+        return Rejection('emergency_stop', 'the emergency stop is pressed or its state unknown')
+    return None
 
 
 def history_rejection(

@@ -39,14 +39,13 @@ skills:
     enabled: false
     target: {kind: service, name: asleep, type: std_srvs/srv/Trigger}
 """)
-READY = RobotState(enabled=True, assistant_active=True, assistant_seen=0.0, emergency_stop=False,
-                   emergency_stop_seen=0.0)  # fmt: skip
+READY = RobotState(enabled=True, assistant_active=True, assistant_seen=0.0, emergency_stop=False)
 WAVE = Proposal('wave', {}, TriggerKind.TEXT, "I'm waving.", turn_id=7, epoch=1)
 LAMP = Proposal('lamp', {'state': True}, TriggerKind.TAG, '[do lamp state=true]', turn_id=8)
 
 
 def ready(now: float) -> RobotState:
-    return replace(READY, assistant_seen=now, emergency_stop_seen=now)
+    return replace(READY, assistant_seen=now)
 
 
 def manager(**options) -> ActionManager:
@@ -68,8 +67,6 @@ GATES = [
     ('assistant_inactive', {'assistant_active': False}),
     ('assistant_inactive', {'assistant_seen': -4.0}),
     ('emergency_stop', {'emergency_stop': True}),
-    ('emergency_stop_unknown', {'emergency_stop': None}),
-    ('emergency_stop_unknown', {'emergency_stop_seen': -9.0}),
 ]
 NAMES = [name for name, _ in GATES]
 
@@ -81,7 +78,7 @@ def test_the_first_closed_gate_gives_the_code(row):
     for name, changes in reversed(GATES[row + 1 :]):
         later.update(changes if name != expected else {})
     state = replace(READY, **{**later, **broken})
-    actions = manager(emergency_stop_required=True, emergency_stop_timeout=1.0)
+    actions = manager()
     commands = actions.propose(Proposal('nothing', {}, TriggerKind.TEXT, ''), state, 0.0)
     assert code(commands) == expected
     assert not of_type(commands, SendCommand) and actions.current is None
