@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-import enum
 import math
 
 import torch
@@ -15,6 +13,13 @@ from torch.nn import functional as F
 from minicpmo.errors import InputError
 from minicpmo.speech.conformer import Encoder, EncoderCache
 from minicpmo.speech.dit import DiT, Modulation
+from minicpmo.speech.flow_cache import (
+    HISTORY_FRAMES,
+    FlowState,
+    Generation,
+    Prompt,
+    PromptCache,
+)
 from minicpmo.speech.frame_slots import FrameSlots
 from minicpmo.speech.token2wav_config import (
     FRAMES_PER_CODE,
@@ -23,66 +28,11 @@ from minicpmo.speech.token2wav_config import (
     FlowConfig,
 )
 
-HISTORY_FRAMES = 100
-"""Mel frames of a turn that stay cached besides the prompt."""
 MAX_CODES_PER_CALL = 28
 MAX_FRAMES_PER_CALL = FRAMES_PER_CODE * MAX_CODES_PER_CALL
 MAX_CACHED_FRAMES = 1000
 """Frames for which the released models are run: prompt, history and one call."""
 NOISE_COLUMNS = 30000
-
-
-class Generation(enum.Enum):
-    """Which of the two published generations of the sound assets is loaded."""
-
-    ORIGINAL = 'original'
-    CAUSAL = 'causal'
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """The voice that is continued.
-
-    codes: speech codes of the reference clip, 25 per second. mel: float32 [frames, 80], two
-    frames per code. speaker: float32 [192].
-    """
-
-    codes: tuple[int, ...]
-    mel: torch.Tensor
-    speaker: torch.Tensor
-
-
-@dataclass(frozen=True)
-class PromptCache:
-    """What :meth:`Flow.prepare_prompt` computed once; shared by all streams of the voice."""
-
-    frames: int
-    speaker: torch.Tensor
-    encoder: EncoderCache
-    attention: torch.Tensor
-    convolution: torch.Tensor
-
-
-@dataclass
-class FlowState:
-    """Caches of one stream.
-
-    attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
-    2 * width, 2].
-    """
-
-    prompt: PromptCache
-    encoder: EncoderCache
-    attention: torch.Tensor
-    convolution: torch.Tensor
-    slots: FrameSlots
-
-    def reset(self) -> None:
-        """Return to the start of a turn: only the prompt is cached."""
-        self.encoder = self.prompt.encoder
-        self.attention[..., : self.prompt.frames, :].copy_(self.prompt.attention)
-        self.convolution.copy_(self.prompt.convolution)
-        self.slots.reset(self.prompt.frames)
 
 
 class _Decoder(nn.Module):
@@ -127,22 +77,47 @@ class Flow(nn.Module):
         Raises:
             InputError: the clip is too long, or codes, mel and speaker do not fit each other.
         """
-        self._check_prompt(prompt)
-        mel = prompt.mel.to(self.noise)
-        speaker = F.normalize(prompt.speaker.to(self.noise), dim=0)
         codes = [*prompt.codes, *self._prompt_lookahead(prompt)]
+        state, _ = self._run_prompt(prompt, codes, last=False)
+        return PromptCache(
+            state.prompt.frames,
+            state.prompt.speaker,
+            state.encoder,
+            state.attention,
+            state.convolution,
+        )
+
+    @torch.no_grad()
+    def offline(self, codes: list[int], prompt: Prompt) -> torch.Tensor:
+        """Return the mel frames [2 * n, 80] of a whole text's codes, decoded in one piece.
+
+        Every frame sees all others, so this differs a little from the stream.
+
+        Raises:
+            InputError: as :meth:`prepare_prompt`, or unknown codes.
+        """
+        check_codes(codes, self.config.vocab_size)
+        _, mel = self._run_prompt(prompt, [*prompt.codes, *codes], last=True)
+        return mel[len(prompt.mel) :]
+
+    def _run_prompt(
+        self, prompt: Prompt, codes: list[int], last: bool
+    ) -> tuple[FlowState, torch.Tensor]:
+        """Return caches and mel of codes that begin with the prompt's."""
+        self._check_prompt(prompt)
+        frames = FRAMES_PER_CODE * (len(codes) - (0 if last else LOOKAHEAD_CODES))
+        mel = F.pad(prompt.mel.to(self.noise), (0, 0, 0, frames - len(prompt.mel)))
+        speaker = F.normalize(prompt.speaker.to(self.noise), dim=0)
         empty = PromptCache(
-            len(mel),
+            frames,
             self.spk_embed_affine_layer(speaker),
             self.encoder.empty_cache(),
-            *self._empty_caches(len(mel)),
+            *self._empty_caches(frames),
         )
-        slots = FrameSlots(len(mel))
-        state = FlowState(empty, empty.encoder, empty.attention, empty.convolution, slots)
-        self._decode(codes, state, False, mel)
-        return PromptCache(
-            len(mel), empty.speaker, state.encoder, state.attention, state.convolution
+        state = FlowState(
+            empty, empty.encoder, empty.attention, empty.convolution, FrameSlots(frames)
         )
+        return state, self._decode(codes, state, last, mel)
 
     def _check_prompt(self, prompt: Prompt) -> None:
         frames = FRAMES_PER_CODE * len(prompt.codes)
@@ -203,8 +178,7 @@ class Flow(nn.Module):
             )
         check_codes(codes, self.config.vocab_size)
         mel = self._decode(codes, state, last, None)
-        state.slots.trim(state.prompt.frames, HISTORY_FRAMES)
-        state.encoder = trimmed(state.encoder, state.prompt.frames, self.generation)
+        state.trim(self.generation)
         return mel
 
     def encode(
@@ -262,28 +236,3 @@ def check_codes(codes: list[int] | tuple[int, ...], count: int) -> None:
     for code in codes:
         if not 0 <= code < count:
             raise InputError(f'speech code {code} given, this flow knows 0 to {count - 1}')
-
-
-def trimmed(cache: EncoderCache, prompt: int, generation: Generation) -> EncoderCache:
-    """Return the cache reduced to the prompt's frames and the recent history.
-
-    The mel-rate layers keep the first ``prompt`` and the last 100 frames. The causal generation
-    keeps the same span at code rate. The original one stores code-rate rows twice in a row and
-    cuts that list like mel frames, so that it keeps the first 50 codes of a turn for ever.
-    """
-    total = cache.mel_rate.shape[2]
-    if total <= prompt + HISTORY_FRAMES:
-        return cache
-    mel_rate = torch.cat(
-        (cache.mel_rate[:, :, :prompt], cache.mel_rate[:, :, -HISTORY_FRAMES:]), dim=2
-    )
-    codes, kept = total // FRAMES_PER_CODE, (prompt + HISTORY_FRAMES) // FRAMES_PER_CODE
-    row = torch.arange(kept, device=mel_rate.device)
-    border = prompt
-    if generation is Generation.CAUSAL:
-        border = prompt // FRAMES_PER_CODE
-        from_end = codes - kept
-    else:
-        from_end = total - HISTORY_FRAMES - prompt
-    row = torch.where(row < border, row, row + from_end) % codes
-    return EncoderCache(cache.lookahead, cache.upsample, cache.code_rate[:, :, row], mel_rate)

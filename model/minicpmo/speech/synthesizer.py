@@ -13,7 +13,7 @@ from minicpmo.speech.code_buffer import DUPLEX_THRESHOLD, CodeBuffer
 from minicpmo.speech.code_sampler import CodeSampling
 from minicpmo.speech.code_stream import CodeTrace, DuplexCodeStream
 from minicpmo.speech.decoder import SpeechDecoder
-from minicpmo.speech.flow import PromptCache
+from minicpmo.speech.flow_cache import PromptCache
 from minicpmo.speech.noise import SourceNoise
 from minicpmo.speech.sound_stream import SoundStream, VocoderCall
 from minicpmo.speech.token2wav import Token2Wav

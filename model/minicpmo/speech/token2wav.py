@@ -11,7 +11,8 @@ import torch
 
 from minicpmo.errors import CheckpointError
 from minicpmo.speech.causal_vocoder import CausalVocoder, CausalVocoderState
-from minicpmo.speech.flow import Flow, FlowState, Generation, Prompt, PromptCache
+from minicpmo.speech.flow import Flow
+from minicpmo.speech.flow_cache import FlowState, Generation, Prompt, PromptCache
 from minicpmo.speech.noise import SourceNoise
 from minicpmo.speech.token2wav_config import SAMPLE_RATE, Token2WavConfig
 from minicpmo.speech.vocoder import Vocoder, VocoderState

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 import torch
 
 from minicpmo.errors import CheckpointError
-from minicpmo.speech.flow import Generation
+from minicpmo.speech.flow_cache import Generation
 from minicpmo.speech.token2wav import Token2Wav
 from minicpmo.speech.token2wav_config import Token2WavConfig
 

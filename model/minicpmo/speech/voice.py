@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 import torch
 
 from minicpmo.errors import CheckpointError, InputError
-from minicpmo.speech.flow import Prompt
+from minicpmo.speech.flow_cache import Prompt
 from minicpmo.speech.onnx_model import ClipAnalyser
 from minicpmo.speech.prompt_features import CLIP_RATE, fitted_mel, prompt_mel
 from minicpmo.speech.resample import resampled

@@ -1,0 +1,100 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the flow remembers: of a voice, and of one stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import enum
+
+import torch
+
+from minicpmo.speech.conformer import EncoderCache
+from minicpmo.speech.frame_slots import FrameSlots
+from minicpmo.speech.token2wav_config import FRAMES_PER_CODE
+
+HISTORY_FRAMES = 100
+"""Mel frames of a turn that stay cached besides the prompt."""
+
+
+class Generation(enum.Enum):
+    """Which of the two published generations of the sound assets is loaded."""
+
+    ORIGINAL = 'original'
+    CAUSAL = 'causal'
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The voice that is continued.
+
+    codes: speech codes of the reference clip, 25 per second. mel: float32 [frames, 80], two
+    frames per code. speaker: float32 [192].
+    """
+
+    codes: tuple[int, ...]
+    mel: torch.Tensor
+    speaker: torch.Tensor
+
+
+@dataclass(frozen=True)
+class PromptCache:
+    """What :meth:`Flow.prepare_prompt` computed once; shared by all streams of the voice."""
+
+    frames: int
+    speaker: torch.Tensor
+    encoder: EncoderCache
+    attention: torch.Tensor
+    convolution: torch.Tensor
+
+
+@dataclass
+class FlowState:
+    """Caches of one stream.
+
+    attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
+    2 * width, 2].
+    """
+
+    prompt: PromptCache
+    encoder: EncoderCache
+    attention: torch.Tensor
+    convolution: torch.Tensor
+    slots: FrameSlots
+
+    def trim(self, generation: Generation) -> None:
+        """Drop what the official code drops after a call."""
+        self.slots.trim(self.prompt.frames, HISTORY_FRAMES)
+        self.encoder = trimmed(self.encoder, self.prompt.frames, generation)
+
+    def reset(self) -> None:
+        """Return to the start of a turn: only the prompt is cached."""
+        self.encoder = self.prompt.encoder
+        self.attention[..., : self.prompt.frames, :].copy_(self.prompt.attention)
+        self.convolution.copy_(self.prompt.convolution)
+        self.slots.reset(self.prompt.frames)
+
+
+def trimmed(cache: EncoderCache, prompt: int, generation: Generation) -> EncoderCache:
+    """Return the cache reduced to the prompt's frames and the recent history.
+
+    The mel-rate layers keep the first ``prompt`` and the last 100 frames. The causal generation
+    keeps the same span at code rate. The original one stores code-rate rows twice in a row and
+    cuts that list like mel frames, so that it keeps the first 50 codes of a turn for ever.
+    """
+    total = cache.mel_rate.shape[2]
+    if total <= prompt + HISTORY_FRAMES:
+        return cache
+    mel_rate = torch.cat(
+        (cache.mel_rate[:, :, :prompt], cache.mel_rate[:, :, -HISTORY_FRAMES:]), dim=2
+    )
+    codes, kept = total // FRAMES_PER_CODE, (prompt + HISTORY_FRAMES) // FRAMES_PER_CODE
+    row = torch.arange(kept, device=mel_rate.device)
+    border = prompt
+    if generation is Generation.CAUSAL:
+        border = prompt // FRAMES_PER_CODE
+        from_end = codes - kept
+    else:
+        from_end = total - HISTORY_FRAMES - prompt
+    row = torch.where(row < border, row, row + from_end) % codes
+    return EncoderCache(cache.lookahead, cache.upsample, cache.code_rate[:, :, row], mel_rate)
