@@ -21,6 +21,8 @@ from minicpmo.speech.decoder import SpeechDecoder
 TOLERANCE = 1e-4
 EVERY = 64
 """Stride of the recorded logits."""
+EVERY_ROW = 256
+"""Stride of the recorded rows of the folded head."""
 LIKELIEST = 32
 
 
@@ -61,8 +63,7 @@ def _check_head(decoder: SpeechDecoder, tensors: dict[str, Tensor]) -> StageResu
     comparison = Comparison('tts head', TOLERANCE)
     sample = tensors['head_weight_row_sample']
     weight = decoder.head_code[0].weight
-    stride = -(-len(weight) // len(sample))
-    comparison.add('folded weight norm', weight[::stride], sample)
+    comparison.add('folded weight norm', weight[::EVERY_ROW], sample)
     return comparison.result()
 
 
@@ -103,11 +104,8 @@ def _compare_scores(
 ) -> None:
     count = len(scores)
     ids = tensors[f'{name}.top{LIKELIEST}_ids'][:count].long()
-    comparison.add(
-        f'{name} likeliest',
-        scores.gather(1, ids),
-        tensors[f'{name}.top{LIKELIEST}_logits'][:count],
-    )
+    likeliest = tensors[f'{name}.top{LIKELIEST}_logits'][:count]
+    comparison.add(f'{name} likeliest', scores.gather(1, ids), likeliest)
     comparison.add(
         f'{name} sample', scores[:, ::EVERY], tensors[f'{name}.logits_every_{EVERY}th'][:count]
     )
