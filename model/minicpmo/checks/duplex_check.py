@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from minicpmo.checks.decision_log import DecisionLog, RecordedDraws
 from minicpmo.checks.recorded_session import RecordedModel
 from minicpmo.checks.stage import Comparison, StageResult, stage
 from minicpmo.checks.vectors import Vectors
@@ -26,80 +26,13 @@ SILENCE_SAMPLES = 24000
 INT16_SCALE = 32768.0
 
 
-@dataclass
-class DecisionLog:
-    """Everything the token choice saw and answered in one unit."""
-
-    logits: list[Tensor] = field(default_factory=list)
-    chosen: list[int] = field(default_factory=list)
-    history: list[int] = field(default_factory=list)
-    lengths: list[int] = field(default_factory=list)
-
-    @classmethod
-    def attach(cls, session: DuplexSession) -> DecisionLog:
-        """Return a log that follows every choice of the session."""
-        log, chooser, choose = cls(), session.chooser, session.chooser.choose
-
-        def choose_and_log(logits: Tensor) -> int:
-            log.logits.append(logits.clone())
-            log.history.append(chooser.history_length)
-            log.lengths.append(session.conversation.stream.length)
-            log.chosen.append(choose(logits))
-            return log.chosen[-1]
-
-        chooser.choose = choose_and_log
-        return log
-
-    def clear(self) -> None:
-        """Begin the next unit."""
-        for values in (self.logits, self.chosen, self.history, self.lengths):
-            values.clear()
-
-
-class RecordedDraws:
-    """Repeats the draws of a recorded conversation and compares what they were drawn from."""
-
-    def __init__(self, trace: dict[str, Any], comparison: Comparison) -> None:
-        events = (event for unit in trace['units'] for event in unit['generate'])
-        self._events = [event for event in events if event['ev'] == 'decode']
-        self._comparison = comparison
-        self._index = -1
-
-    def first(self, probabilities: Tensor) -> Tensor:
-        """Return the recorded id."""
-        self._index += 1
-        event = self._events[self._index]
-        return torch.tensor([event['first_draw']])
-
-    def final(self, probabilities: Tensor, ids: Tensor) -> Tensor:
-        """Return where the recorded id stands among the candidates."""
-        event = self._events[self._index]
-        if 'final_draw' not in event:
-            return torch.tensor([0])  # the first draw has decided
-        label = f'draw {self._index}'
-        kept = probabilities > 0
-        order = ids[kept].argsort()
-        self._comparison.equal(
-            f'{label}: candidates', ids[kept][order].tolist(), event['final_support']
-        )
-        self._comparison.add(
-            f'{label}: probabilities', probabilities[kept][order], event['final_probs']
-        )
-        place = (ids == event['final_draw']).nonzero()
-        return place[0] if len(place) else torch.tensor([0])
-
-    def reset(self) -> None:
-        """Begin with the first draw."""
-        self._index = -1
-
-
 @stage('duplex', needs=('config.json', 'id_map.json', 'weights.safetensors', 'audio.safetensors'))
 @torch.inference_mode()
 def check_duplex(vectors: Vectors) -> Iterator[StageResult]:
     """Replay every ``duplex_*.json`` of the folder."""
     names = sorted(path.stem for path in vectors.folder.glob('duplex_*.json'))
     if not names:
-        yield StageResult('duplex', False, detail='the folder has no duplex_*.json')
+        yield StageResult.nothing('duplex', ('duplex_*.json',))
         return
     recorded = RecordedModel.load(vectors)
     for name in names:
@@ -143,11 +76,9 @@ class TraceReplay:
         self._numbers = numbers
         self._waves = waves
         self._log = DecisionLog.attach(session)
-        self._lengths: list[int] = []
         self._dropped = 0
         self._tokens = 0
         self._before = session.conversation.length
-        self._history: list[int] = []
 
     def check_prompt(self, recorded: dict[str, Any]) -> None:
         """Compare the fed prompt and what of it every window keeps."""

@@ -34,6 +34,7 @@ class StageResult:
 
     max_abs: largest absolute error, or None where only equality of decisions counts.
     max_rel: the same divided by the largest magnitude of the tensor it occurred in.
+    absent: the recorded set has nothing for this stage; nothing was checked.
     """
 
     name: str
@@ -42,10 +43,17 @@ class StageResult:
     max_rel: Optional[float] = None
     tolerance: Optional[float] = None
     detail: str = ''
+    absent: bool = False
+
+    @classmethod
+    def nothing(cls, name: str, files: Iterable[str]) -> StageResult:
+        """Return the line that says that a recorded set lacks a whole stage."""
+        detail = f'not checked: the folder has no {", ".join(files)}'
+        return cls(name, False, detail=detail, absent=True)
 
     def line(self) -> str:
         """Return the line that is printed for this result."""
-        status = 'ok  ' if self.passed else 'FAIL'
+        status = 'none' if self.absent else 'ok  ' if self.passed else 'FAIL'
         numbers = ''
         if self.max_abs is not None:
             numbers = (
