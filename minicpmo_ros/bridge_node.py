@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from rclpy.node import Node
 
+from minicpmo_ros.actions.action_component import ActionComponent
 from minicpmo_ros.bridge.barge_in_component import BargeInComponent
 from minicpmo_ros.diagnostics import Diagnostics, Status
 from minicpmo_ros.node_main import run_node
@@ -20,11 +21,17 @@ class BridgeNode(Node):
     def __init__(self, **node_options: Any) -> None:
         super().__init__('bridge_node', **node_options)
         self._barge_in = BargeInComponent(self)
-        self._components = [self._barge_in]
+        self._actions = ActionComponent(self, self._barge_in.emergency_stop)
+        self._components = [self._barge_in, self._actions]
         self._diagnostics = Diagnostics(self, 'bridge', self._collect)
 
     def _collect(self) -> list[Status]:
         return [component.status() for component in self._components]
+
+    def destroy_node(self) -> None:
+        """Cancel what is under way before the clients are gone."""
+        self._actions.close()
+        super().destroy_node()
 
 
 def main(args: Optional[list[str]] = None) -> int:

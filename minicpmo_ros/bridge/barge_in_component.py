@@ -42,7 +42,8 @@ class BargeInComponent:
     """Connects the controller to topics and services.
 
     Times are those of arrival on the monotonic clock: what counts is when the robot can react.
-    Other components may stop the robot with ``stop`` and follow what happens with ``on_command``.
+    Other components may stop the robot with ``stop``, follow what happens with ``on_command`` and
+    ask ``emergency_stop``.
     """
 
     def __init__(self, node: Node) -> None:
@@ -51,7 +52,7 @@ class BargeInComponent:
         self._server = ParameterServer(node, BargeInParameters, self._apply)
         parameters = self._server.value
         self.controller = BargeInController(parameters.barge_in)
-        self._emergency = EmergencyStop(
+        self.emergency_stop = EmergencyStop(
             parameters.emergency_stop_required, parameters.emergency_stop_timeout
         )
         self._halted = False
@@ -82,8 +83,8 @@ class BargeInComponent:
 
     def _apply(self, parameters: BargeInParameters, changed: set[str]) -> None:
         self.controller.configure(parameters.barge_in)
-        self._emergency.required = parameters.emergency_stop_required
-        self._emergency.timeout = parameters.emergency_stop_timeout
+        self.emergency_stop.required = parameters.emergency_stop_required
+        self.emergency_stop.timeout = parameters.emergency_stop_timeout
 
     def _on_user_speech(self, message: UserSpeech) -> None:
         self._heard_speech_at = time.monotonic()
@@ -126,11 +127,11 @@ class BargeInComponent:
             self._issue(self.controller.cut_elsewhere(message.epoch, time.monotonic()))
 
     def _on_emergency_stop(self, message: Bool) -> None:
-        self._emergency.update(message.data, time.monotonic())
+        self.emergency_stop.update(message.data, time.monotonic())
         self._follow_emergency_stop()
 
     def _follow_emergency_stop(self) -> None:
-        stopped = self._emergency.stopped(time.monotonic())
+        stopped = self.emergency_stop.stopped(time.monotonic())
         if stopped != self._halted:
             self._halted = stopped
             self.stop(Input.HALT if stopped else Input.RELEASE)
