@@ -56,7 +56,7 @@ class Stage:
         subscribe(Bool, 'is_speaking', lambda m: self.speaking.append(m.data), qos.STATE)
         self.until(lambda: self.speech.get_subscription_count() == 2, 5.0)
         self.until(lambda: self.user.get_subscription_count() == 1, 5.0)
-        self.until(lambda: self.interrupt.get_subscription_count() == 3, 5.0)
+        self.until(lambda: self.interrupt.get_subscription_count() >= 3, 5.0)
 
     def until(self, condition, seconds):
         """Spin until something is true; fail loudly when it never is."""
