@@ -38,3 +38,14 @@ def model_folder(path: str) -> Path:
         if path and folder.is_dir():
             return folder
     raise BackendError(f'model folder {path!r} does not exist; give a folder, or nano')
+
+
+def configuration_file(path: str) -> Path:
+    """Return a configuration file: a path, or the name of one in the config folder.
+
+    :raises WorkspaceError: when there is no such file.
+    """
+    for file in (Path(path).expanduser(), share_folder() / 'config' / path):
+        if path and file.is_file():
+            return file
+    raise WorkspaceError(f'configuration file {path!r} does not exist')

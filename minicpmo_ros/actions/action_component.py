@@ -39,6 +39,7 @@ from minicpmo_ros.actions.trigger import Proposal, SentenceBuffer, TriggerTable
 from minicpmo_ros.barge_in.emergency_stop import EmergencyStop
 from minicpmo_ros.diagnostics import Level, Status
 from minicpmo_ros.errors import ArgumentError
+from minicpmo_ros.installation import configuration_file
 from minicpmo_ros.msg import (
     ActionRequest,
     DuplexState,
@@ -68,7 +69,7 @@ class ActionComponent:
         self._server = ParameterServer(node, ActionParameters, self._apply)
         parameters = self._server.value
         self._emergency_stop = emergency_stop
-        self.skills = load_skill_file(parameters.skills_file) if parameters.skills_file else {}
+        self.skills = _load_skills(parameters.skills_file)
         self._table = TriggerTable(self.skills)
         self._manager = ActionManager(self.skills)
         self._sentences = SentenceBuffer()
@@ -284,3 +285,7 @@ class ActionComponent:
         for client in self._clients.values():
             client.close()
         self._clients.clear()
+
+
+def _load_skills(path: str) -> dict[str, Skill]:
+    return load_skill_file(configuration_file(path)) if path else {}

@@ -15,7 +15,9 @@ class ActionParameters:
 
     actions_enabled: bool = parameter(False, 'allow robot actions at all')
     skills_file: str = parameter(
-        '', 'allow-list (YAML); empty: no action is allowed', read_only=True
+        'skills.yaml',
+        'allow-list: a path, or a file in the config folder of this package; empty: none',
+        read_only=True,
     )
     execution: str = parameter(
         'internal',
