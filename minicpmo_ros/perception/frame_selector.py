@@ -48,11 +48,14 @@ class FrameCount:
 
 @dataclass
 class FrameSelectorState(Generic[Payload]):
-    """Frames that may still be used, sorted by stamp, and those the open unit passed over."""
+    """Frames that may still be used, sorted by stamp.
+
+    passed_over: how many frames each waiting one, by its stamp, has displaced.
+    """
 
     waiting: list[Frame[Payload]] = field(default_factory=list)
+    passed_over: dict[float, int] = field(default_factory=dict)
     newest_used: float = float('-inf')
-    passed_over: int = 0
 
 
 class FrameSelector(Generic[Payload]):
@@ -94,9 +97,8 @@ class FrameSelector(Generic[Payload]):
             state.newest_used = chosen[-1].stamp
         self.count.used += len(chosen)
         self.count.unused += len(mine) - len(chosen)
-        unused = state.passed_over + len(mine) - len(chosen)
-        state.passed_over = 0
-        return chosen, unused
+        displaced = sum(state.passed_over.pop(frame.stamp, 0) for frame in mine)
+        return chosen, displaced + len(mine) - len(chosen)
 
     def _judge(self, frame: Frame[Payload], begin: float, end: float) -> FrameFate:
         stamp = frame.stamp
@@ -113,11 +115,13 @@ class FrameSelector(Generic[Payload]):
     def _keep(self, frame: Frame[Payload], begin: float, end: float) -> None:
         """Keep the newer one of two frames in the same part of the same unit."""
         waiting, part = self.state.waiting, self._part(frame.stamp, begin, end)
+        passed_over = self.state.passed_over
         for position, other in enumerate(waiting):
             if self._part(other.stamp, begin, end) == part:
-                waiting[position] = max(other, frame, key=lambda each: each.stamp)
+                kept = max(other, frame, key=lambda each: each.stamp)
+                waiting[position] = kept
+                passed_over[kept.stamp] = passed_over.pop(other.stamp, 0) + 1
                 self.count.unused += 1
-                self.state.passed_over += part < self.images_per_unit
                 return
         waiting.append(frame)
         waiting.sort(key=lambda each: each.stamp)

@@ -19,6 +19,10 @@ from minicpmo_ros.errors import MessageError
 LARGEST_SIDE = 16384
 
 
+class UnsupportedEncoding(MessageError):
+    """The encoding is none of those in LAYOUTS."""
+
+
 @dataclass(frozen=True)
 class PixelLayout:
     """How one encoding stores a picture.
@@ -115,7 +119,7 @@ def to_rgb(
     """
     layout = LAYOUTS.get(encoding)
     if layout is None:
-        raise MessageError(
+        raise UnsupportedEncoding(
             f'encoding {encoding[:40]!r} is not supported; use one of {", ".join(LAYOUTS)}'
         )
     _check_size(height, width, encoding, layout)

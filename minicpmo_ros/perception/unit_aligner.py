@@ -102,6 +102,13 @@ class UnitAligner(Generic[Payload]):
         self.speech.reset()
         self.state = AlignerState()
 
+    def configure(self, configuration: AlignerConfiguration) -> None:
+        """Go on with another configuration from the open unit on."""
+        self.configuration = configuration
+        self.audio.max_gap = configuration.max_gap
+        self.frames.images_per_unit = configuration.images_per_unit
+        self.frames.late_tolerance = configuration.late_tolerance
+
     @property
     def drives_itself(self) -> bool:
         """Return whether time, and not sound, completes units now, so that polling matters."""
