@@ -1,0 +1,204 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Speech by espeak-ng for models without a speech decoder.
+
+``python -m minicpmo.speech.espeak "Good morning" out.wav`` speaks one text.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+import logging
+from pathlib import Path
+import re
+import shutil
+import subprocess
+from typing import Optional
+
+import numpy as np
+import torch
+
+from minicpmo.errors import ConfigurationError, MiniCPMOError
+from minicpmo.speech.resample import resampled
+from minicpmo.speech.spoken_text import SpokenText, speakable
+from minicpmo.speech.token2wav_config import SAMPLE_RATE
+
+PROGRAM = 'espeak-ng'
+TIMEOUT = 5.0
+"""Seconds after which a call counts as failed; it usually takes a few milliseconds."""
+HEADER_BYTES, RATE_OFFSET = 44, 24
+INT16_SCALE = 32768.0
+_VOICE = re.compile(r'[a-z]{2,4}(-[A-Za-z0-9]+)*(\+[A-Za-z0-9]+)?')
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EspeakVoice:
+    """How espeak-ng sounds.
+
+    name: language with an optional variant, such as 'en-us' or 'en+f3'. speed: words per minute,
+    80 to 450. pitch: 0 to 99. amplitude: 0 to 200.
+    """
+
+    name: str = 'en-us'
+    speed: int = 165
+    pitch: int = 50
+    amplitude: int = 100
+
+    def __post_init__(self) -> None:
+        """Raise ConfigurationError for a value that espeak-ng does not know."""
+        if not _VOICE.fullmatch(self.name):
+            raise ConfigurationError(
+                f'voice {self.name!r} is not the name of an espeak-ng voice; see '
+                f'"{PROGRAM} --voices"'
+            )
+        for name, value, low, high in (
+            ('speed', self.speed, 80, 450),
+            ('pitch', self.pitch, 0, 99),
+            ('amplitude', self.amplitude, 0, 200),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ConfigurationError(
+                    f'{name} {value!r} must be a whole number {low} to {high}'
+                )
+
+    def command(self, program: str) -> list[str]:
+        """Return the call that reads UTF-8 text from standard input and writes a WAV stream."""
+        options = ['-v', self.name, '-s', self.speed, '-p', self.pitch, '-a', self.amplitude]
+        return [program, '--stdin', '--stdout', '-b', '1', '-z', *map(str, options)]
+
+
+class EspeakSpeech:
+    """Implements ``SpeechSynthesizer`` from the text of each unit.
+
+    One process per piece of text: each starts from the same state, so that equal texts sound
+    equal, and a crash costs one piece. The next process is started ahead and waits for its text,
+    which never appears on a command line.
+
+    Raises:
+        ConfigurationError: espeak-ng is not installed or does not know the voice.
+    """
+
+    sample_rate = SAMPLE_RATE
+
+    def __init__(self, voice: Optional[EspeakVoice] = None) -> None:
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise ConfigurationError(f'{PROGRAM} is not installed; run "apt install {PROGRAM}"')
+        self._command = (voice or EspeakVoice()).command(program)
+        self._text = SpokenText()
+        self._process: Optional[subprocess.Popen[bytes]] = None
+        self.failures = 0
+        try:
+            self._synthesize('a')
+        except EspeakError as error:
+            raise ConfigurationError(f'{PROGRAM} cannot speak: {error}') from error
+
+    def speak(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        text: str,
+        end_of_turn: bool,
+    ) -> np.ndarray:
+        """Return the sound of the words completed by ``text``, float32 [samples] at 24 kHz.
+
+        A failure of espeak-ng is logged and counted in ``failures``; the words are then not
+        heard, but the session goes on.
+        """
+        del token_ids, hidden
+        due = speakable(self._text.push(text, end_of_turn))
+        if not any(character.isalnum() for character in due):
+            return np.zeros(0, np.float32)
+        try:
+            return self._synthesize(due)
+        except EspeakError as error:
+            self.failures += 1
+            _LOGGER.warning('%d characters are not spoken: %s', len(due), error)
+            return np.zeros(0, np.float32)
+
+    def reset_turn(self, keep_decoder_context: bool) -> None:
+        """Drop the word that is held back."""
+        del keep_decoder_context
+        self._text.reset()
+
+    def reset(self) -> None:
+        """Return to the state right after construction."""
+        self._text.reset()
+        self.failures = 0
+
+    def close(self) -> None:
+        """End the waiting process; idempotent."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def __del__(self) -> None:
+        """End the waiting process when the object is forgotten without ``close``."""
+        if getattr(self, '_process', None) is not None:
+            self.close()
+
+    def _synthesize(self, text: str) -> np.ndarray:
+        process, self._process = self._process or self._start(), None
+        try:
+            output, complaint = process.communicate(text.encode(), timeout=TIMEOUT)
+        except subprocess.TimeoutExpired as error:
+            process.kill()
+            process.communicate()
+            raise EspeakError(f'no answer within {TIMEOUT:g} s') from error
+        if process.returncode != 0 or len(output) < HEADER_BYTES:
+            reason = complaint.decode(errors='replace').strip()
+            raise EspeakError(f'exit status {process.returncode}, {reason or "no sound"}')
+        self._process = self._start()
+        return _samples(output)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # an interrupt of the terminal is for this process only
+            )
+        except OSError as error:
+            raise EspeakError(f'cannot be started ({error})') from error
+
+
+class EspeakError(MiniCPMOError):
+    """One call of espeak-ng failed."""
+
+
+def _samples(stream: bytes) -> np.ndarray:
+    """Return the sound of a WAV stream at 24 kHz; its length field is not set by espeak-ng."""
+    rate = int.from_bytes(stream[RATE_OFFSET : RATE_OFFSET + 4], 'little')
+    body = stream[HEADER_BYTES : len(stream) - (len(stream) - HEADER_BYTES) % 2]
+    values = np.frombuffer(body, '<i2').astype(np.float32) / INT16_SCALE
+    return resampled(torch.from_numpy(values), rate, SAMPLE_RATE).clamp(-1, 1).numpy()
+
+
+def main(arguments: Optional[list[str]] = None) -> None:
+    """Speak one text into a WAV file."""
+    import soundfile
+
+    parser = argparse.ArgumentParser('python -m minicpmo.speech.espeak', description=main.__doc__)
+    parser.add_argument('text', help='what to say')
+    parser.add_argument('out', type=Path, help='WAV file to write')
+    parser.add_argument('--voice', default=EspeakVoice.name)
+    parser.add_argument('--speed', type=int, default=EspeakVoice.speed, help='words per minute')
+    parser.add_argument('--pitch', type=int, default=EspeakVoice.pitch)
+    options = parser.parse_args(arguments)
+    try:
+        speech = EspeakSpeech(EspeakVoice(options.voice, options.speed, options.pitch))
+    except ConfigurationError as error:
+        parser.exit(1, f'{error}\n')
+    samples = speech.speak([], None, options.text, True)
+    speech.close()
+    soundfile.write(str(options.out), samples, SAMPLE_RATE)
+    print(f'{options.out}: {len(samples) / SAMPLE_RATE:.2f} s')
+
+
+if __name__ == '__main__':
+    main()
