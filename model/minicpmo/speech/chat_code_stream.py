@@ -8,7 +8,7 @@ from typing import Optional
 
 import torch
 
-from minicpmo.errors import InputError
+from minicpmo.errors import ConfigurationError
 from minicpmo.speech.chat_context import CONTEXTS, ChatChunk, ChatContext
 from minicpmo.speech.code_sampler import CHAT_SAMPLING, CodeSampler, CodeSampling
 from minicpmo.speech.condition import chat_condition
@@ -33,7 +33,7 @@ class ChatCodeStream:
     ) -> None:
         kind = attention_type or decoder.config.attention_type
         if kind not in CONTEXTS:
-            raise InputError(f'attention type {kind!r} given; known are {", ".join(CONTEXTS)}')
+            raise ConfigurationError(f'attention type {kind!r} given; known are {", ".join(CONTEXTS)}')
         self._decoder = decoder
         self._sampler = CodeSampler(sampling, decoder.config.num_audio_tokens, decoder.device)
         self._cache = decoder.new_cache()

@@ -24,7 +24,7 @@ TEXT_TOKENS_PER_CHUNK = 10
 
 
 class ChatSpeech:
-    """Implements ``SpeechSynthesizer`` for replies that are spoken in chunks of ten text tokens."""
+    """Implements ``SpeechSynthesizer`` for replies spoken in chunks of ten text tokens."""
 
     sample_rate = SAMPLE_RATE
 
