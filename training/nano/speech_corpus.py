@@ -7,7 +7,15 @@ from __future__ import annotations
 import itertools
 
 from training.nano.request import INTENTS
-from training.nano.scene import COLOURS, ROOMS, SceneState
+from training.nano.scene import (
+    COLOURS,
+    DOOR_STATES,
+    MAX_PEOPLE,
+    POSTURES,
+    POT_STATES,
+    ROOMS,
+    SceneState,
+)
 from training.nano.watch import FALL_ALERT, WATCHES, Memory
 
 BACKCHANNELS = ('Mm-hm.', 'Uh-huh.', 'Yeah.', 'Okay.', 'Mm.', 'Right.', 'I see.', 'Aha.')
@@ -139,23 +147,13 @@ UNADDRESSED = tuple(text for text in _all_unaddressed() if text not in UNADDRESS
 
 def _scenes() -> list[SceneState]:
     """Return scenes that together bring out every answer."""
-    scenes = []
-    for room, pot, count in itertools.product(
-        ROOMS, ('none', 'idle', 'heating', 'boiling'), range(3)
-    ):
-        for on in (False, True):
-            scenes.append(
-                SceneState(
-                    room,
-                    pot,
-                    'open' if on else 'closed',
-                    ('lying' if on else 'standing',) * count,
-                    on,
-                    on,
-                )
-            )
-    scenes += [SceneState(ball=colour, cube=colour, cup=colour) for colour in COLOURS]
-    return scenes
+    scenes = [
+        SceneState(room, pot, door, (posture,) * count, lamp, lamp)
+        for room, pot, door, posture, count, lamp in itertools.product(
+            ROOMS, POT_STATES, DOOR_STATES, POSTURES, range(MAX_PEOPLE + 1), (False, True)
+        )
+    ]
+    return scenes + [SceneState(ball=colour, cube=colour, cup=colour) for colour in COLOURS]
 
 
 def spoken_sentences() -> tuple[str, ...]:
