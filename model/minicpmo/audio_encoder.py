@@ -16,11 +16,14 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
+from minicpmo.audio_input import UNIT_SAMPLES
 from minicpmo.config import AudioConfig, ModelConfig
 from minicpmo.errors import InputError
+from minicpmo.mel import CLIP_SAMPLES
 
 FIRST_UNIT_MEL_FRAMES = 102
 """The first unit of a stream has no real past: nothing is dropped in front."""
+MEL_FRAMES_PER_SECOND = 100
 UNIT_FRAMES = 50
 """Encoder frames of one second."""
 
@@ -127,6 +130,11 @@ class AudioEncoder(nn.Module):
         """Return the mel frames of the longest clip ``forward`` takes."""
         return 2 * self.config.max_source_positions
 
+    @property
+    def longest_piece(self) -> int:
+        """Return the samples of the longest clip in whole seconds, at most those of 30 s."""
+        return min(self.longest_clip // MEL_FRAMES_PER_SECOND * UNIT_SAMPLES, CLIP_SAMPLES)
+
     def new_cache(self) -> AudioCache:
         """Return an empty cache on the device and in the type of the weights."""
         weight, config = self.conv1.weight, self.config
@@ -144,8 +152,8 @@ class AudioEncoder(nn.Module):
 
         Args:
             mel: [batch, mel bins, mel frames], shorter clips padded at the end.
-            lengths: int64 [batch] true mel frames; None when nothing is padded. Frames beyond
-                are hidden from the others (the official code lets a few of them leak).
+            lengths: int64 [batch] true mel frames; None when nothing is padded. A clip gets
+                the result it has alone (the official code lets a little padding leak).
             chunk_frames: a frame sees its own chunk of this length and all before; 0 = all.
 
         Raises:
@@ -156,7 +164,7 @@ class AudioEncoder(nn.Module):
                 f'audio clip of {mel.shape[-1]} mel frames exceeds the {self.longest_clip} of '
                 'the model; cut it into pieces'
             )
-        return self._transform(self._convolve(mel), lengths, chunk_frames)
+        return self._transform(self._convolve(mel, lengths), lengths, chunk_frames)
 
     def stream(self, units: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return what :meth:`step` gives for a whole stream, [batch, 50 * seconds, width].
@@ -211,9 +219,15 @@ class AudioEncoder(nn.Module):
     def _without_context(x: torch.Tensor, mel: torch.Tensor) -> torch.Tensor:
         return x[:, int(mel.shape[-1] > FIRST_UNIT_MEL_FRAMES) : -1]
 
-    def _convolve(self, mel: torch.Tensor) -> torch.Tensor:
+    def _convolve(self, mel: torch.Tensor, lengths: Optional[torch.Tensor] = None) -> torch.Tensor:
         """Return [batch, ceil(frames / 2), width] before positions."""
-        x = F.gelu(self.conv1(mel.to(self.conv1.weight)))
+        mel = mel.to(self.conv1.weight)
+        if lengths is None:
+            return F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
+        # Beyond the end of a clip both convolutions have to see what they see at an end: zeros.
+        real = torch.arange(mel.shape[-1], device=mel.device) < lengths.to(mel.device)[:, None]
+        real = real[:, None]
+        x = F.gelu(self.conv1(mel * real)) * real
         return F.gelu(self.conv2(x)).transpose(1, 2)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from minicpmo.audio_input import UNIT_SAMPLES, require_clip, require_unit_audio
+from minicpmo.audio_input import SHORTEST_CLIP, UNIT_SAMPLES, require_clip, require_unit_audio
 from minicpmo.errors import InputError
 
 SAMPLE_RATE = 16000
@@ -116,10 +116,16 @@ class LogMel:
         """
         return self.batch(torch.tensor(require_clip(samples)[:CLIP_SAMPLES])[None])[0]
 
-    def clip_pieces(self, samples: np.ndarray) -> list[torch.Tensor]:
-        """Return the spectra of a clip of any length, cut into pieces of 30 s."""
-        audio = torch.tensor(require_clip(samples))
-        return [self.batch(piece[None])[0] for piece in audio.split(CLIP_SAMPLES)]
+    def clip_pieces(self, samples: np.ndarray, longest: int = CLIP_SAMPLES) -> list[torch.Tensor]:
+        """Return the spectra of a clip of any length, cut into pieces of ``longest`` samples.
+
+        A rest too short for one embedding row is left out.
+
+        Raises:
+            InputError: ``samples`` is not a usable clip, see :func:`require_clip`.
+        """
+        pieces = torch.tensor(require_clip(samples)).split(longest)
+        return [self.batch(piece[None])[0] for piece in pieces if len(piece) >= SHORTEST_CLIP]
 
     def batch(self, audio: torch.Tensor) -> torch.Tensor:
         """Return [batch, mel_bins, ceil(n / 160)] of clips [batch, n] of at most 30 s.

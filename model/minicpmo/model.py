@@ -8,12 +8,12 @@ from typing import Optional
 
 import numpy as np
 import torch
-from torch import nn, Tensor
+from torch import Tensor, nn
 
 from minicpmo.audio_encoder import AudioEncoder, AudioProjector
 from minicpmo.config import ModelConfig
 from minicpmo.errors import InputError
-from minicpmo.image import batch_patches, PatchBatch
+from minicpmo.image import PatchBatch, batch_patches
 from minicpmo.llm import LanguageModel
 from minicpmo.mel import LogMel
 from minicpmo.resampler import Resampler
@@ -27,9 +27,7 @@ class OmniModel(nn.Module):
     The children are plain modules whose ``forward`` keeps gradients. ``mel`` holds constants.
     """
 
-    def __init__(
-        self, config: ModelConfig, speech_table_rows: int = BACKBONE_TABLE_ROWS
-    ) -> None:
+    def __init__(self, config: ModelConfig, speech_table_rows: int = BACKBONE_TABLE_ROWS) -> None:
         super().__init__()
         self.config = config
         self.llm = LanguageModel(config.llm)
@@ -63,7 +61,8 @@ class OmniModel(nn.Module):
         return self.encode_patches(batch_patches(slices, self.config.slicing.patch_size))
 
     def encode_clip(self, samples: np.ndarray) -> Tensor:
-        """Return the rows [n, hidden] of a clip at 16 kHz, in pieces of at most 30 s.
+        """Return the rows [n, hidden] of a clip at 16 kHz, in pieces of at most 30 s,
+        shorter where the position table is.
 
         Every frame sees its own second and all before, as in the official offline path.
         """
@@ -71,7 +70,7 @@ class OmniModel(nn.Module):
             raise InputError('the model was loaded without audio; load it with the audio part')
         chunk = round(self.config.audio_chunk_length * self.config.audio_frames_per_unit)
         rows = []
-        for mel in self.mel.clip_pieces(samples):
+        for mel in self.mel.clip_pieces(samples, self.apm.longest_piece):
             frames = self.apm(mel[None], chunk_frames=chunk)
             rows.append(self.audio_projection_layer(frames)[0])
         return torch.cat(rows)

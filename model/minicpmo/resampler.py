@@ -101,7 +101,8 @@ class Resampler(nn.Module):
         value = self.ln_kv(self.kv_proj(features[:, :longest]))
         key = value + self._positions(sizes, value)
         query = self.ln_q(self.query).expand(len(sizes), -1, -1)
-        mixed = self.attn(query, key, value, attention_mask(sizes, value.device))
+        mask = attention_mask(sizes, longest, value.device)
+        mixed = self.attn(query, key, value, mask)
         return self.ln_post(mixed) @ self.proj
 
     def _positions(self, sizes: tuple[tuple[int, int], ...], like: torch.Tensor) -> torch.Tensor:

@@ -44,19 +44,15 @@ def position_ids(size: tuple[int, int], table_side: int) -> torch.Tensor:
     return (rows[:, None] * table_side + columns).flatten()
 
 
-def padding_mask(sizes: tuple[tuple[int, int], ...], device: torch.device) -> torch.Tensor:
-    """Return bool [slices, longest], True where a patch is real."""
-    lengths = torch.tensor([rows * columns for rows, columns in sizes], device=device)
-    return torch.arange(int(max(r * c for r, c in sizes)), device=device) < lengths[:, None]
-
-
 def attention_mask(
-    sizes: tuple[tuple[int, int], ...], device: torch.device
+    sizes: tuple[tuple[int, int], ...], length: int, device: torch.device
 ) -> Optional[torch.Tensor]:
-    """Return [slices, 1, 1, longest] for attention, None when nothing is padded."""
-    if len({rows * columns for rows, columns in sizes}) == 1:
+    """Return bool [slices, 1, 1, length], True where a patch is real; None if all are."""
+    lengths = [rows * columns for rows, columns in sizes]
+    if all(real == length for real in lengths):
         return None
-    return padding_mask(sizes, device)[:, None, None]
+    real = torch.arange(length, device=device) < torch.tensor(lengths, device=device)[:, None]
+    return real[:, None, None]
 
 
 class VisionEmbeddings(nn.Module):
@@ -161,10 +157,7 @@ class VisionTower(nn.Module):
 
     def _encode(self, batch: PatchBatch) -> torch.Tensor:
         x = self.embeddings(batch)
-        mask = attention_mask(batch.sizes, x.device)
-        if mask is not None:
-            # The strips of a part may be longer than its own longest slice.
-            mask = F.pad(mask, (0, x.shape[1] - mask.shape[-1]))
+        mask = attention_mask(batch.sizes, x.shape[1], x.device)
         for layer in self.encoder.layers:
             x = layer(x, mask)
         return self.post_layernorm(x)
