@@ -406,3 +406,13 @@ def test_a_bridge_does_not_start_with_a_broken_allow_list(ros, tmp_path):
     with pytest.raises(LocatedError, match='line 1'):
         ActionComponent(node, EmergencyStop())
     node.destroy_node()
+
+
+def test_execution_can_be_left_to_a_behaviour_tree(robot):
+    robot.bridge.set_parameters([Parameter('execution', value='external')])
+    robot.say("I'm going to the kitchen.")
+    status = robot.outcome()
+    assert (status.state, status.code) == (ActionStatus.SUCCEEDED, 'delegated')
+    [request] = robot.requests
+    assert json.loads(request.arguments) == {'place': 'kitchen'}
+    assert not robot.goals
