@@ -100,7 +100,7 @@ def random_layout(seed: int) -> SceneLayout:
         pendant=bool(rng.random() < 0.4),
         pattern=int(rng.integers(4)),
         slots=_slots(rng),
-        object_scale=float(rng.uniform(0.075, 0.105)),
+        object_scale=float(rng.uniform(0.12, 0.16)),
         tints={name: _tone(rng, hue, (0.72, 0.95), (0.7, 0.95)) for name, hue in _HUES.items()},
         people=_people(rng, horizon),
         clutter=_clutter(rng, horizon),
@@ -120,7 +120,7 @@ def _columns(rng: np.random.Generator) -> tuple[float, float, float]:
 def _slots(rng: np.random.Generator) -> tuple[tuple[float, float], ...]:
     places = rng.permutation([0.14, 0.38, 0.62, 0.86])[: len(SHAPES)]
     return tuple(
-        (float(x + rng.uniform(-0.06, 0.06)), float(rng.uniform(0.86, 0.94))) for x in places
+        (float(x + rng.uniform(-0.06, 0.06)), float(rng.uniform(0.84, 0.91))) for x in places
     )
 
 

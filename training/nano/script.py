@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Optional, Protocol
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from training.nano.request import INTENTS
 from training.nano.scene import ROOMS, SceneState
 from training.nano.speaker import Mood, RobotView, Speaker, hear
 from training.nano.timeline import Pool, Script, ScriptUnit, SoundEvent
+from training.nano.watch import Memory
 
 INTENT_NAMES = tuple(INTENTS)
 
@@ -34,11 +35,22 @@ STYLES = {
         Mood(activity=0.05, addressed=0.6, background=0.06, watch=0.6), Pace(0.8, 0.003, (45, 110))
     ),
     'eventful': Style(Mood(activity=0.3, watch=0.5), Pace(2.0, 0.03, (3, 12))),
+    'long watch': Style(
+        Mood(activity=0.08, addressed=0.5, background=0.06, watch=0.95),
+        Pace(0.5, 0.0, (62, 90)),
+    ),
     'long talk': Style(
         Mood(activity=0.5, interruption=0.45, backchannel=0.3), Pace(0.7, 0.004, (6, 30))
     ),
 }
-_STYLE_SHARES = {'busy': 0.3, 'calm': 0.15, 'waiting': 0.15, 'eventful': 0.25, 'long talk': 0.15}
+_STYLE_SHARES = {
+    'busy': 0.3,
+    'calm': 0.14,
+    'waiting': 0.12,
+    'eventful': 0.25,
+    'long watch': 0.05,
+    'long talk': 0.14,
+}
 
 
 def write_script(
@@ -71,46 +83,63 @@ def write_script(
     return script
 
 
+class Robot(Protocol):
+    """Whoever plays the robot: the oracle or the observer of a real session."""
+
+    memory: Memory
+
+    @property
+    def turn_open(self) -> bool:
+        """Return whether a sentence is being said."""
+
+    @property
+    def pending(self) -> bool:
+        """Return whether people still wait for an answer."""
+
+
 class Conversation:
-    """Household and people around a robot; whoever plays the robot reports what it said."""
+    """Household and people around a robot; whoever plays the robot reports what it said.
+
+    sounding_since: when the open turn began to sound [s], None while the robot is silent.
+    """
 
     def __init__(self, rng: np.random.Generator, pool: Pool, held_out: bool, style: Style) -> None:
         self.household = Household.create(rng, style.pace, held_out)
         self.speaker = Speaker(rng, style.mood, pool, held_out)
         self.echo_level = float(rng.uniform(-36, -17)) if rng.random() < 0.6 else None
-        self._sounding_since: Optional[float] = None
+        self.sounding_since: Optional[float] = None
+        self._watches: set[str] = set()
         self._rng = rng
 
-    def listen(self, unit: int, oracle: Oracle) -> tuple[SceneState, Hearing]:
+    def listen(self, unit: int, robot: Robot) -> tuple[SceneState, Hearing]:
         """Advance the world by one unit; return what is seen and heard in it."""
-        since = self._sounding_since
-        sounding = 0 if since is None or not oracle.turn_open else max(1, round(unit - since) + 1)
-        quiet = self.speaker.is_quiet(unit) and not oracle.turn_open and not oracle.pending
-        scene = self.household.step(unit, oracle.memory.watches, quiet)
-        robot = RobotView(sounding, oracle.pending)
-        self.speaker.step(unit, robot, scene, oracle.memory)
-        return scene, hear(self.speaker.sounds, unit, since if oracle.turn_open else None)
+        since = self.sounding_since
+        sounding = 0 if since is None or not robot.turn_open else max(1, round(unit - since) + 1)
+        quiet = self.speaker.is_quiet(unit) and not robot.turn_open and not robot.pending
+        scene = self.household.step(unit, robot.memory.watches, quiet)
+        view = RobotView(sounding, robot.pending)
+        self.speaker.step(unit, view, scene, robot.memory)
+        return scene, hear(self.speaker.sounds, unit, since if robot.turn_open else None)
 
-    def follow(self, unit: int, action: Action, oracle: Oracle) -> None:
+    def follow(self, unit: int, action: Action, robot: Robot) -> None:
         """Take note of what the robot did: its voice sounds in the next unit."""
         if action.text:
             self._add_own_voice(unit + 1, action.text)
-            if self._sounding_since is None:
-                self._sounding_since = unit + 1.0
-        if not oracle.turn_open:
-            self._sounding_since = None
+            if self.sounding_since is None:
+                self.sounding_since = unit + 1.0
+        if not robot.turn_open:
+            self.sounding_since = None
+        watches = robot.memory.watches
+        for name in set(watches) - self._watches:
+            self.household.open_watch(name, unit + 1)
+        self._watches = set(watches)
         if action.end_of_turn:
-            self._finish(unit, action, oracle)
+            self.speaker.pause(unit, int(self._rng.integers(1, 5)))
+            self._drive(unit, action.reason)
 
-    def _finish(self, unit: int, action: Action, oracle: Oracle) -> None:
-        self.speaker.pause(unit, int(self._rng.integers(1, 5)))
-        intent = INTENTS.get(action.reason)
-        if intent is None:
-            return
-        if intent.watch in oracle.memory.watches:
-            self.household.open_watch(intent.watch, unit + 1)
+    def _drive(self, unit: int, reason: str) -> None:
         for room in ROOMS:
-            if intent.name == f'go_to_{room.replace(" ", "_")}' and self._rng.random() < 0.7:
+            if reason == f'go_to_{room.replace(" ", "_")}' and self._rng.random() < 0.7:
                 self.household.move_to(room, unit)
 
     def _add_own_voice(self, unit: int, text: str) -> None:
