@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 import ctypes
+from functools import partial
 import os
 import signal
 import subprocess
@@ -33,11 +34,15 @@ class NodeProcess:
     """A running node whose output is passed on line by line."""
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], width: int = 0
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        write: Callable[[str], None],
     ) -> None:
         self.name = name
         self.last_line = ''
-        self._prefix = f'[{name}]'.ljust(width + 3)
+        self._write = write
         # A session of its own: Ctrl-C reaches the nodes once, through us.
         self._process = subprocess.Popen(
             command,
@@ -76,15 +81,24 @@ class NodeProcess:
     def _pass_on(self) -> None:
         for line in self._process.stdout:
             self.last_line = line.rstrip() or self.last_line
-            print(f'{self._prefix}{line}', end='', flush=True)
+            self._write(line)
 
 
 class Bringup:
-    """A running node set; use as a context manager, its end ends all nodes."""
+    """A running node set; use as a context manager, its end ends all nodes.
 
-    def __init__(self, node_set: NodeSet, given: dict[str, str]) -> None:
+    :param write: takes every line of output, with its line end; default: print.
+    """
+
+    def __init__(
+        self,
+        node_set: NodeSet,
+        given: dict[str, str],
+        write: Optional[Callable[[str], None]] = None,
+    ) -> None:
         self._arguments = node_set.complete(given)
         self._set = node_set
+        self._write = write or partial(print, end='', flush=True)
         self.processes: list[NodeProcess] = []
 
     def __enter__(self) -> Bringup:
@@ -96,7 +110,8 @@ class Bringup:
         default_file = str(share / 'config' / f'{self._set.name}.yaml')
         for entry in wanted:
             command = self._command(entry, default_file)
-            self.processes.append(NodeProcess(entry.executable, command, environment, width))
+            write = partial(self._write_line, f'[{entry.executable}]'.ljust(width + 3))
+            self.processes.append(NodeProcess(entry.executable, command, environment, write))
         return self
 
     def __exit__(self, *unused: object) -> None:
@@ -126,6 +141,9 @@ class Bringup:
                 print(f'{process.name} did not end in time and is killed', flush=True)
                 process.send(signal.SIGKILL)
                 process.join(1.0)
+
+    def _write_line(self, prefix: str, line: str) -> None:
+        self._write(prefix + line)
 
     def _command(self, entry: NodeEntry, default_file: str) -> list[str]:
         options = self._set.ros_arguments(entry, self._arguments, default_file)

@@ -66,7 +66,9 @@ class MediaNode(Node):
         self._audio = publisher(AudioDataStamped, 'audio', qos.MICROPHONE)
         self._audio_info = publisher(AudioInfo, 'audio_info', qos.AUDIO_INFO_PUBLISHER)
         self._finished = publisher(Bool, '~/finished', qos.STATE)
-        self._clock = publisher(Clock, '/clock', qos.REPORT) if self._publishes_clock else None
+        self._clock_publisher = (
+            publisher(Clock, '/clock', qos.REPORT) if self._publishes_clock else None
+        )
         self.create_subscription(UnitReport, 'unit_report', self._on_report, qos.STREAM)
         self.create_subscription(DuplexState, 'duplex_state', self._on_state, qos.STATE)
         self._finished.publish(Bool(data=False))
@@ -101,8 +103,8 @@ class MediaNode(Node):
 
     def _tick(self, elapsed: float) -> None:
         self._elapsed = elapsed
-        if self._clock is not None:
-            self._clock.publish(Clock(clock=self._stamp(elapsed)))
+        if self._clock_publisher is not None:
+            self._clock_publisher.publish(Clock(clock=self._stamp(elapsed)))
 
     def _emit(self, item: Item, shift: float) -> None:
         stamp = self._stamp(max(item.time + shift, 0.0))

@@ -110,7 +110,8 @@ class Player:
             self._play_rounds()
         except MediaError as raised:
             error = raised
-        self._callbacks.finished(error)
+        if not self._stopped:
+            self._callbacks.finished(error)
 
     def _play_rounds(self) -> None:
         elapsed, position = 0.0, self._options.start
