@@ -12,6 +12,8 @@ from minicpmo.protocol import Heard
 
 MAX_UNITS = 64
 """Units remembered of one turn; speech older than a minute has been heard."""
+SHORTEST = 1e-6
+"""Seconds; keeps a unit without sound from dividing by zero."""
 
 
 @dataclass
@@ -80,7 +82,8 @@ class TurnRecord:
         left = seconds - self.forgotten_seconds
         counts = {}
         for unit in self.units:
-            share = 1.0 if left >= unit.seconds else max(left, 0.0) / unit.seconds
+            heard = max(left, 0.0)
+            share = 1.0 if left >= unit.seconds else heard / max(unit.seconds, SHORTEST)
             counts[unit.index] = int(share * len(unit.ids))
             left -= unit.seconds
         return counts

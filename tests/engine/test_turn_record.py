@@ -50,6 +50,12 @@ def test_a_turn_without_sound_was_read():
     assert record.heard_counts(Heard(0.0)) == {1: 2}
 
 
+def test_a_silent_unit_counts_with_the_speech_before_it(turn):
+    turn.append(SpokenUnit(9, (1, 2), 0.0))
+    assert turn.heard_counts(Heard(2.4))[9] == 0
+    assert turn.heard_counts(Heard(2.5))[9] == 2
+
+
 def test_a_long_turn_keeps_the_newest_units_and_the_time_before_them(turn):
     turn.reset()
     for index in range(MAX_UNITS + 36):

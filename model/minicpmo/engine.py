@@ -1,0 +1,127 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Loaded weights that many sessions share: the local implementation of ``Backend``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Optional
+
+import torch
+
+from minicpmo.checkpoint import load_model
+from minicpmo.config import PARTS, ModelConfig
+from minicpmo.duplex import DuplexSession
+from minicpmo.duplex_input import DuplexPrompt
+from minicpmo.errors import ConfigurationError
+from minicpmo.model import OmniModel
+from minicpmo.protocol import Capabilities
+from minicpmo.session_option import SessionDefaults, duplex_options, merged_options
+from minicpmo.stream_encoder import StreamEncoder
+from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer
+from minicpmo.voice_library import VoiceLibrary
+from minicpmo.yes_no import YesNoQuestion
+
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+class Engine:
+    """Implements :class:`minicpmo.protocol.Backend` on weights in this process.
+
+    model, tokenizer, voices: what all sessions share.
+    """
+
+    def __init__(
+        self,
+        model: OmniModel,
+        tokenizer: TextTokenizer,
+        voices: VoiceLibrary,
+        defaults: SessionDefaults,
+    ) -> None:
+        self.model = model
+        self.tokenizer = tokenizer
+        self.voices = voices
+        self.defaults = defaults
+        self.capabilities = Capabilities(
+            name='minicpmo',
+            full_duplex=True,
+            vision=model.vpm is not None,
+            audio=model.apm is not None,
+            speech=voices.kind(merged_options(defaults, {})) != 'none',
+            proactive=True,
+            yes_no_questions=YesNoQuestion.from_tokenizer(tokenizer) is not None,
+            model_id=defaults.model_id,
+        )
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path | str,
+        device: str = 'auto',
+        dtype: str = 'auto',
+        parts: Optional[Collection[str]] = None,
+        progress: Optional[Callable[[int, int], None]] = None,
+    ) -> Engine:
+        """Load a model folder in the layout of the official release.
+
+        Args:
+            folder: config.json, safetensors shards, tokenizer, optionally assets and
+                session.json.
+            device: 'cpu', 'cuda', 'cuda:N', or 'auto' for a GPU where there is one.
+            dtype: 'float32', 'bfloat16', 'float16', or 'auto': float32 on a CPU, else bfloat16.
+            parts: of 'vision', 'audio', 'speech'; None loads all the folder has.
+            progress: called with bytes read so far and in all.
+
+        Raises:
+            CheckpointError: the folder is incomplete, damaged or does not fit its config.
+            ConfigurationError: an option or a config value is unknown.
+        """
+        folder = Path(folder)
+        place = choose_device(device)
+        config = ModelConfig.from_folder(folder)
+        if parts is not None:
+            config = config.without(*(part for part in PARTS if part not in parts))
+        model = load_model(folder, config, place, choose_dtype(dtype, place), progress)
+        tokenizer = PretrainedTokenizer(folder)
+        voices = VoiceLibrary(model, folder / 'assets')
+        return cls(model, tokenizer, voices, SessionDefaults.from_folder(folder))
+
+    def prepare(self, system_prompt: Optional[str] = None, **options: object) -> DuplexSession:
+        """Return a new duplex session; see ``session_option.OPTION_NAMES`` for the options.
+
+        Raises:
+            ConfigurationError: an option is unknown or has an unknown value.
+            InputError: the system prompt does not fit the window.
+        """
+        values = merged_options(self.defaults, options)
+        typed = duplex_options(values)
+        instruction = self.defaults.instruction if system_prompt is None else system_prompt
+        prompt = DuplexPrompt.from_text(
+            self.tokenizer, instruction, self.voices.prompt_rows(values)
+        )
+        speech = None if typed.text_only else self.voices.new_synthesizer(values)
+        encoder = StreamEncoder(self.model)
+        return DuplexSession(self.model.llm, self.tokenizer, encoder, speech, prompt, typed)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device; raises ConfigurationError for one that is not there."""
+    if name == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigurationError(f'device {name!r}: {error}; use auto, cpu or cuda') from error
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        raise ConfigurationError(f'device {name!r}: no CUDA device is available; use cpu')
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the type of the weights; raises ConfigurationError for an unknown one."""
+    if name == 'auto':
+        return torch.float32 if device.type == 'cpu' else torch.bfloat16
+    if name not in DTYPES:
+        raise ConfigurationError(f'dtype {name!r}: use auto, {", ".join(DTYPES)}')
+    return DTYPES[name]

@@ -1,0 +1,144 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Options of a session by their flat names, and the defaults a model folder brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import json
+from pathlib import Path
+from typing import Any
+
+from minicpmo.context_window import WindowMode, WindowOptions
+from minicpmo.duplex_options import DuplexOptions
+from minicpmo.errors import CheckpointError, ConfigurationError
+from minicpmo.protocol import YieldPolicy
+from minicpmo.sampling import SamplingOptions
+from minicpmo.unit_decoder import DecodingOptions
+
+DEFAULTS_FILE = 'session.json'
+"""Optional file of a model folder: ``{"model_id": .., "instruction": .., "options": {..}}``."""
+
+INSTRUCTION = 'Streaming Omni Conversation.'
+"""The official system prompt of duplex conversations with sound and pictures."""
+
+VOICES = ('auto', 'model', 'espeak', 'none')
+
+_SAMPLING = {
+    name: name
+    for name in (
+        'greedy',
+        'temperature',
+        'top_k',
+        'top_p',
+        'repetition_penalty',
+        'repetition_window',
+        'length_penalty',
+        'listen_scale',
+        'listen_top_k',
+    )
+}
+_DECODING = {
+    'max_tokens_per_unit': 'max_tokens',
+    'max_characters': 'max_characters',
+    'yield_policy': 'yield_policy',
+    'yield_units': 'yield_units',
+}
+_WINDOW = {
+    'window_mode': 'mode',
+    'window_high': 'high',
+    'window_low': 'low',
+    'window_units': 'max_units',
+    'previous_tokens': 'previous_max',
+}
+_SESSION = {name: name for name in ('force_listen_count', 'text_only', 'context_tokens', 'seed')}
+OPTION_NAMES = (*_SAMPLING, *_DECODING, *_WINDOW, *_SESSION, 'voice', 'voice_reference')
+
+STANDARD_OPTIONS: dict[str, Any] = {
+    'window_mode': 'basic',
+    'window_high': 8000,
+    'window_low': 6000,
+    'voice': 'auto',
+}
+"""Where neither caller nor model folder says otherwise: endless, with the official window."""
+
+
+@dataclass(frozen=True)
+class SessionDefaults:
+    """What a model folder says about sessions with it."""
+
+    model_id: str
+    instruction: str = INSTRUCTION
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> SessionDefaults:
+        """Read the folder's file if it has one; raises CheckpointError when it is damaged."""
+        path = folder / DEFAULTS_FILE
+        if not path.is_file():
+            return cls(folder.resolve().name)
+        try:
+            data = json.loads(path.read_text(encoding='utf-8'))
+            unknown = data.keys() - {'model_id', 'instruction', 'options'}
+        except (ValueError, AttributeError) as error:
+            raise CheckpointError(f'{path} is not a JSON object ({error}); repair it') from error
+        if unknown:
+            raise CheckpointError(f'{path}: unknown entries {sorted(unknown)}; remove them')
+        require_known(data.get('options', {}), str(path))
+        return cls(
+            data.get('model_id', folder.resolve().name),
+            data.get('instruction', INSTRUCTION),
+            data.get('options', {}),
+        )
+
+
+def require_known(options: Mapping[str, Any], source: str = 'prepare') -> None:
+    """Raise ConfigurationError for an option nobody knows."""
+    unknown = sorted(set(options) - set(OPTION_NAMES))
+    if unknown:
+        raise ConfigurationError(
+            f'{source}: unknown options {", ".join(unknown)}; known: {", ".join(OPTION_NAMES)}'
+        )
+
+
+def merged_options(defaults: SessionDefaults, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return caller's options over those of the folder over the standard ones."""
+    require_known(options)
+    return {**STANDARD_OPTIONS, **defaults.options, **options}
+
+
+def duplex_options(options: Mapping[str, Any]) -> DuplexOptions:
+    """Return the typed options of a session; raises ConfigurationError for unknown values."""
+    values = dict(options)
+    if 'window_mode' in values:
+        values['window_mode'] = _choice(WindowMode, 'window_mode', values['window_mode'])
+    if 'yield_policy' in values:
+        values['yield_policy'] = _choice(YieldPolicy, 'yield_policy', values['yield_policy'])
+    return DuplexOptions(
+        sampling=SamplingOptions(**_named(values, _SAMPLING)),
+        decoding=DecodingOptions(**_named(values, _DECODING)),
+        window=WindowOptions(**_named(values, _WINDOW)),
+        **_named(values, _SESSION),
+    )
+
+
+def chosen_voice(options: Mapping[str, Any]) -> str:
+    """Return one of VOICES; raises ConfigurationError for another."""
+    voice = options.get('voice', 'auto')
+    if voice not in VOICES:
+        raise ConfigurationError(f'voice is {voice!r}; use one of {", ".join(VOICES)}')
+    return voice
+
+
+def _named(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {field_: values[name] for name, field_ in names.items() if name in values}
+
+
+def _choice(kind: type, name: str, value: object) -> object:
+    if isinstance(value, kind):
+        return value
+    known = {member.value: member for member in kind}
+    if value not in known:
+        raise ConfigurationError(f'{name} is {value!r}; use one of {", ".join(known)}')
+    return known[value]
