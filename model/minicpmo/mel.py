@@ -106,7 +106,7 @@ class LogMel:
     def __init__(self, mel_bins: int = 80) -> None:
         self.mel_bins = mel_bins
         self._filters = torch.from_numpy(slaney_filterbank(mel_bins)).float()
-        self._window = torch.hann_window(FFT_SIZE)
+        self._window = torch.hann_window(FFT_SIZE, device='cpu')
 
     def clip(self, samples: np.ndarray) -> torch.Tensor:
         """Return [mel_bins, ceil(n / 160)] of a clip; what exceeds 30 s is ignored.

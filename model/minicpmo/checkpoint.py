@@ -1,0 +1,167 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Weights from a folder in the layout of the official release, name by name.
+
+The model is built without memory, compared with the headers of all files, and only then filled:
+each tensor goes from its file straight to the device, one at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+import json
+from pathlib import Path
+from typing import Optional
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+import torch
+from torch import nn
+
+from minicpmo.config import PARTS, ModelConfig
+from minicpmo.errors import CheckpointError
+from minicpmo.model import OmniModel
+from minicpmo.shard import SINGLE_FILES, StoredTensor, read_folder
+
+PART_PREFIXES = {
+    'vision': ('vpm.', 'resampler.'),
+    'audio': ('apm.', 'audio_projection_layer.'),
+    'speech': ('tts.',),
+}
+SPEECH_TABLE = 'tts.model.embed_tokens.weight'
+LANGUAGE_HEAD = 'llm.lm_head.weight'
+
+Progress = Callable[[int, int], None]
+
+
+def empty_model(config: ModelConfig, speech_table_rows: Optional[int] = None) -> OmniModel:
+    """Return the model on the meta device: names and shapes without memory."""
+    with torch.device('meta'):
+        if speech_table_rows is None:
+            return OmniModel(config)
+        return OmniModel(config, speech_table_rows)
+
+
+def load_model(
+    folder: Path | str,
+    config: Optional[ModelConfig] = None,
+    device: torch.device | str = 'cpu',
+    dtype: torch.dtype = torch.float32,
+    progress: Optional[Progress] = None,
+) -> OmniModel:
+    """Return the model of ``folder``, ready for inference on ``device``.
+
+    Args:
+        folder: config.json and the safetensors shards.
+        config: that of the folder with parts left out; None takes all the folder has.
+        device: where the weights go.
+        dtype: float32, float16 or bfloat16.
+        progress: called with the bytes read so far and in all.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or tensors are missing, surplus or of
+            another shape; all of them are listed.
+    """
+    folder = Path(folder)
+    whole = ModelConfig.from_folder(folder)
+    config = whole if config is None else config
+    left_out = [part for part in PARTS if getattr(config, part) is None]
+    left_out = [part for part in left_out if getattr(whole, part) is not None]
+    stored = without_parts(read_folder(folder), left_out)
+    table = stored.get(SPEECH_TABLE)
+    model = empty_model(config, table.shape[0] if table is not None else None)
+    require_equal(folder, expected_shapes(model), stored)
+    _fill(model, stored, torch.device(device), dtype, progress)
+    if model.tts is not None:
+        model.tts.prepare()
+    return model.requires_grad_(False).eval()
+
+
+def without_parts(
+    stored: Mapping[str, StoredTensor], parts: Collection[str]
+) -> dict[str, StoredTensor]:
+    """Return what remains when the tensors of ``parts`` (of PARTS) are left out."""
+    prefixes = tuple(prefix for part in parts for prefix in PART_PREFIXES[part])
+    return {name: tensor for name, tensor in stored.items() if not name.startswith(prefixes)}
+
+
+def expected_shapes(model: OmniModel) -> dict[str, tuple[int, ...]]:
+    """Return name and shape of every tensor a checkpoint of ``model`` has."""
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    if model.config.llm.tie_word_embeddings:
+        del shapes[LANGUAGE_HEAD]
+    return shapes
+
+
+def differences(
+    expected: Mapping[str, tuple[int, ...]], stored: Mapping[str, StoredTensor]
+) -> list[str]:
+    """Return one line per tensor that is missing, surplus or of another shape."""
+    missing = [name for name in expected if name not in stored]
+    lines = [f'missing {name} {list(expected[name])}' for name in missing]
+    lines += [f'surplus {name}' for name in stored if name not in expected]
+    for name, tensor in stored.items():
+        shape = expected.get(name, tensor.shape)
+        if tensor.shape != shape:
+            lines.append(f'{name} is {list(tensor.shape)} instead of {list(shape)}')
+    return lines
+
+
+def require_equal(
+    folder: Path, expected: Mapping[str, tuple[int, ...]], stored: Mapping[str, StoredTensor]
+) -> None:
+    """Raise CheckpointError listing every difference."""
+    lines = differences(expected, stored)
+    if lines:
+        listing = '\n  '.join(lines)
+        raise CheckpointError(
+            f'{folder}: {len(lines)} tensors do not fit config.json; use the weights and the '
+            f'configuration of one release:\n  {listing}'
+        )
+
+
+def save_model(model: OmniModel, folder: Path | str) -> None:
+    """Write config.json and model.safetensors so that :func:`load_model` reads them.
+
+    Args:
+        model: one that was built or trained, not one prepared for inference.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = expected_shapes(model)
+    tensors = model.state_dict()
+    save_file(
+        {name: tensors[name].detach().cpu().contiguous() for name in names},
+        folder / SINGLE_FILES[0],
+    )
+    config = json.dumps(model.config.to_dict(), indent=1) + '\n'
+    (folder / 'config.json').write_text(config, encoding='utf-8')
+
+
+def _fill(
+    model: OmniModel,
+    stored: Mapping[str, StoredTensor],
+    device: torch.device,
+    dtype: torch.dtype,
+    progress: Optional[Progress],
+) -> None:
+    """Replace every meta parameter by its stored tensor."""
+    total = sum(tensor.size for tensor in stored.values())
+    done = 0
+    for path in sorted({tensor.file for tensor in stored.values()}):
+        names = [name for name, tensor in stored.items() if tensor.file == path]
+        with safe_open(path, framework='pt', device=str(device)) as file:
+            for name in names:
+                _assign(model, name, file.get_tensor(name).to(dtype))
+                done += stored[name].size
+                if progress is not None:
+                    progress(done, total)
+    if model.config.llm.tie_word_embeddings:
+        model.llm.lm_head.weight = model.llm.model.embed_tokens.weight
+    left = [name for name, tensor in model.state_dict().items() if tensor.is_meta]
+    assert not left, left
+
+
+def _assign(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    owner, _, leaf = name.rpartition('.')
+    setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
