@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import io
 import sys
-import threading
 import time
 from typing import Any, Optional
 
@@ -14,9 +13,10 @@ from audio_common_msgs.msg import AudioData, AudioDataStamped, AudioInfo
 from builtin_interfaces.msg import Time
 import numpy as np
 from PIL import Image as PillowImage
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
-from rosgraph_msgs.msg import Clock
+from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Bool
 
@@ -33,6 +33,8 @@ from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.stamp import NANOSECONDS, time_message
 
+# How long a connection takes to work in both directions [s].
+SETTLE_SECONDS = 0.5
 READY_STATES = (DuplexState.LISTENING, DuplexState.SPEAKING)
 
 
@@ -53,11 +55,13 @@ class MediaNode(Node):
         self._begin: Optional[int] = None
         self._elapsed = 0.0
         self._status = (Level.OK, 'waiting')
-        self._started = threading.Event()
         self._create_interfaces()
         self._diagnostics = Diagnostics(self, parameters.source, self._collect)
-        if not parameters.wait_for_assistant:
-            self._start()
+        self._assistant_ready = not parameters.wait_for_assistant
+        self._readers_since: Optional[float] = None
+        self._start_timer = self.create_timer(
+            0.1, self._start_when_heard, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
 
     def _create_interfaces(self) -> None:
         publisher = self.create_publisher
@@ -67,7 +71,7 @@ class MediaNode(Node):
         self._audio_info = publisher(AudioInfo, 'audio_info', qos.AUDIO_INFO_PUBLISHER)
         self._finished = publisher(Bool, '~/finished', qos.STATE)
         self._clock_publisher = (
-            publisher(Clock, '/clock', qos.REPORT) if self._publishes_clock else None
+            publisher(ClockMessage, '/clock', qos.REPORT) if self._publishes_clock else None
         )
         self.create_subscription(UnitReport, 'unit_report', self._on_report, qos.STREAM)
         self.create_subscription(DuplexState, 'duplex_state', self._on_state, qos.STATE)
@@ -89,14 +93,24 @@ class MediaNode(Node):
             self._player.seek(parameters.position)
 
     def _on_state(self, message: DuplexState) -> None:
-        if message.state in READY_STATES and not self._started.is_set():
-            self._start()
+        self._assistant_ready |= message.state in READY_STATES
 
     def _on_report(self, message: UnitReport) -> None:
         self._player.unit_done()
 
+    def _start_when_heard(self) -> None:
+        """Begin once there are readers: what is sent before they are connected is lost."""
+        outputs = (self._audio, self._image, self._compressed)
+        now = time.monotonic()
+        if not any(publisher.get_subscription_count() for publisher in outputs):
+            self._readers_since = None
+        elif self._readers_since is None:
+            self._readers_since = now
+        elif self._assistant_ready and now - self._readers_since >= SETTLE_SECONDS:
+            self._start_timer.cancel()
+            self._start()
+
     def _start(self) -> None:
-        self._started.set()
         self._status = (Level.OK, 'playing')
         self.get_logger().info(f'playing {self._server.value.source}')
         self._player.start()
@@ -104,7 +118,7 @@ class MediaNode(Node):
     def _tick(self, elapsed: float) -> None:
         self._elapsed = elapsed
         if self._clock_publisher is not None:
-            self._clock_publisher.publish(Clock(clock=self._stamp(elapsed)))
+            self._clock_publisher.publish(ClockMessage(clock=self._stamp(elapsed)))
 
     def _emit(self, item: Item, shift: float) -> None:
         stamp = self._stamp(max(item.time + shift, 0.0))

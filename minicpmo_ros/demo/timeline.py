@@ -151,7 +151,7 @@ class _Row:
         self._draw_voice(PERSON_VOICE, self._timeline.voice(robot=False), PERSON)
         free_from = 0.0
         for caption in self._seen.captions:
-            if not self._begin <= caption.begin < self._end:
+            if not self._begin <= caption.begin < min(self._end, self._seen.seconds):
                 continue
             words = f'“{caption.text}”' if caption.text else caption.kind
             spoken = caption.kind == 'speech'
