@@ -124,6 +124,17 @@ def test_previous_text_keeps_the_watch():
     assert script.text_before(60) == ''.join(unit.text for unit in script.units)
 
 
+def test_cut_script_keeps_the_words_and_the_clock():
+    script = write_script(np.random.default_rng(1), Pool(), False, 60, 'busy')
+    part = script.cut(40)
+    assert part.units == script.units[40:]
+    assert part.text_before(5) == script.text_before(45)
+    assert all(event.end > 0 for event in part.sounds)
+    whole = [event for event in script.sounds if event.start >= 40]
+    shifted = [event for event in part.sounds if event.start >= 0]
+    assert [event.start + 40 for event in shifted] == pytest.approx([e.start for e in whole])
+
+
 def test_talking_over_makes_the_oracle_yield_and_backchannel_does_not():
     oracle = Oracle()
     oracle.step(KITCHEN, Hearing(('tell_story',)))

@@ -37,10 +37,10 @@ _WARM_UP_UNITS = 3  # not counted in the compute time
 
 
 def open_session(model: Path) -> Session:
-    """Return a session of the checkpoint with its own defaults: greedy, no sound."""
+    """Return a session of the checkpoint with its own defaults, without sound."""
     from minicpmo.backend import load_backend  # takes seconds; the rest of the module does not
 
-    return load_backend(model).prepare(seed=0, greedy=True, text_only=True)
+    return load_backend(model).prepare(seed=0, text_only=True)
 
 
 def play(session: Session, audio: ScriptAudio, style: str, units: int, seed: int) -> Record:

@@ -3,7 +3,7 @@
 """Write model/nano/README.md from the measured files next to it.
 
 ``python -m training.nano.model_card`` reads ``config.json``, ``evaluation.json`` (written by
-``training.nano.evaluate --out``) in the model folder and ``record.json`` (times of the stages) here.
+``training.nano.evaluate --out``) in the model folder, and ``record.json`` (times of the stages).
 """
 
 from __future__ import annotations

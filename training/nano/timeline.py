@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional, Protocol
 
 import numpy as np
@@ -83,12 +83,27 @@ class ScriptUnit:
 
 @dataclass
 class Script:
-    """A whole conversation; ``sounds`` may last longer than the units."""
+    """A conversation or its later part; ``sounds`` may last longer than the units.
+
+    previous: what was said in units that have been cut off, one text per speaking unit.
+    """
 
     units: list[ScriptUnit] = field(default_factory=list)
     sounds: list[SoundEvent] = field(default_factory=list)
     layouts: list[SceneLayout] = field(default_factory=list)
+    previous: list[str] = field(default_factory=list)
 
     def text_before(self, unit: int) -> str:
         """Return everything said before a unit, as the sliding window keeps it."""
-        return ''.join(entry.text for entry in self.units[:unit])
+        return ''.join([*self.previous, *(entry.text for entry in self.units[:unit])])
+
+    def cut(self, first: int) -> Script:
+        """Return the part from unit ``first`` on; of the units before only their text is kept.
+
+        Long conversations are cheap this way: only the last part needs sound and pictures.
+        """
+        sounds = [
+            replace(event, start=event.start - first) for event in self.sounds if event.end > first
+        ]
+        said = [entry.text for entry in self.units[:first] if entry.text]
+        return Script(self.units[first:], sounds, self.layouts, [*self.previous, *said])
