@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 import json
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from safetensors import safe_open
 from safetensors.torch import save_file
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from minicpmo.config import PARTS, ModelConfig
 from minicpmo.errors import CheckpointError
@@ -34,9 +35,26 @@ LANGUAGE_HEAD = 'llm.lm_head.weight'
 Progress = Callable[[int, int], None]
 
 
+class SkipInitialisation(TorchFunctionMode):
+    """Leaves out ``torch.nn.init`` while modules are built: the values come from files."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        types: Collection[type],
+        arguments: tuple[Any, ...] = (),
+        keywords: Optional[dict[str, Any]] = None,
+    ) -> Any:
+        """Return the tensor unchanged for an initialiser, else call ``function``."""
+        keywords = keywords or {}
+        if getattr(function, '__module__', '') == 'torch.nn.init':
+            return keywords['tensor'] if 'tensor' in keywords else arguments[0]
+        return function(*arguments, **keywords)
+
+
 def empty_model(config: ModelConfig, speech_table_rows: Optional[int] = None) -> OmniModel:
     """Return the model on the meta device: names and shapes without memory."""
-    with torch.device('meta'):
+    with torch.device('meta'), SkipInitialisation():
         if speech_table_rows is None:
             return OmniModel(config)
         return OmniModel(config, speech_table_rows)
