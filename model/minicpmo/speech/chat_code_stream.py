@@ -33,7 +33,8 @@ class ChatCodeStream:
     ) -> None:
         kind = attention_type or decoder.config.attention_type
         if kind not in CONTEXTS:
-            raise ConfigurationError(f'attention type {kind!r} given; known are {", ".join(CONTEXTS)}')
+            known = ', '.join(CONTEXTS)
+            raise ConfigurationError(f'attention type {kind!r} given; known are {known}')
         self._decoder = decoder
         self._sampler = CodeSampler(sampling, decoder.config.num_audio_tokens, decoder.device)
         self._cache = decoder.new_cache()

@@ -8,11 +8,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from dataclasses import dataclass
 import logging
+import os
 from pathlib import Path
 import re
 import shutil
+import signal
 import subprocess
 from typing import Optional
 
@@ -132,8 +135,7 @@ class EspeakSpeech:
         """End the waiting process; idempotent."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
-            process.communicate()
+            _end(process)
 
     def __del__(self) -> None:
         """End the waiting process when the object is forgotten without ``close``."""
@@ -145,8 +147,7 @@ class EspeakSpeech:
         try:
             output, complaint = process.communicate(text.encode(), timeout=TIMEOUT)
         except subprocess.TimeoutExpired as error:
-            process.kill()
-            process.communicate()
+            _end(process)
             raise EspeakError(f'no answer within {TIMEOUT:g} s') from error
         if process.returncode != 0 or len(output) < HEADER_BYTES:
             reason = complaint.decode(errors='replace').strip()
@@ -165,6 +166,13 @@ class EspeakSpeech:
             )
         except OSError as error:
             raise EspeakError(f'cannot be started ({error})') from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it started, which could keep its pipes open."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 class EspeakError(MiniCPMOError):
