@@ -54,6 +54,7 @@ class AnswerStream:
 
     stop_ids: ids that end the answer; they are not fed.
     ids: decoded so far.
+    stop_id: the id that ended the answer, None while it goes on or when it was cut.
     """
 
     def __init__(
@@ -72,7 +73,13 @@ class AnswerStream:
         self._stop_ids = stop_ids
         self._max_tokens = max_tokens
         self._chunk = SpokenChunk()
+        self._cut = False
         self.ids: list[int] = []
+        self.stop_id: Optional[int] = None
+
+    def cut(self) -> None:
+        """End the answer where it is: whoever still reads it gets nothing more."""
+        self._cut = True
 
     def decode(self, hidden: Tensor) -> Iterator[AnswerPiece]:
         """Yield the answer that follows the row with the state ``hidden`` [hidden]."""
@@ -82,13 +89,17 @@ class AnswerStream:
         while len(self.ids) < limit:
             token = self._chooser.choose(self._stream.logits(hidden))
             if token in self._stop_ids:
+                self.stop_id = token
                 break
             self.ids.append(token)
             hidden = self._stream.feed_ids((token,))
             piece = text.push(token)
             if piece:
                 yield AnswerPiece(piece)
-            yield from self._speak(token, hidden, piece)
+            if not self._cut:
+                yield from self._speak(token, hidden, piece)
+            if self._cut:
+                return
         rest = text.finish()
         if rest:
             yield AnswerPiece(rest)

@@ -76,6 +76,7 @@ class ChatSession:
         names = STOP_NAMES if speech is None else SPEECH_STOP_NAMES
         self._stop_ids = frozenset(tokenizer.token_id(name) for name in names)
         self._builder_format = options.format(speech is not None)
+        self._answer: Optional[AnswerStream] = None
         self._closed = False
 
     @property
@@ -87,7 +88,7 @@ class ChatSession:
         """Yield the answer piece by piece; the last piece is ``finished``.
 
         The messages are checked and fed before this returns; what follows is computed as the
-        iterator is read, and stopping to read it stops the answer.
+        iterator is read. Stopping to read it, or the next call, stops the answer.
 
         Raises:
             InputError: the messages cannot be used or are longer than the context.
@@ -103,11 +104,13 @@ class ChatSession:
                 ' enlarge context_tokens'
             )
         rows = prompt_rows(self._model, prompt, self.options.max_slices)
+        if self._answer is not None:
+            self._answer.cut()
         self.stream.cache.reset()
         if self._speech is not None:
             self._speech.reset()
         hidden = self.stream.feed(rows)
-        answer = AnswerStream(
+        self._answer = AnswerStream(
             self.stream,
             self._tokenizer,
             self._chooser,
@@ -115,7 +118,7 @@ class ChatSession:
             self._stop_ids,
             self.options.max_tokens,
         )
-        return answer.decode(hidden)
+        return self._answer.decode(hidden)
 
     def reply_text(self, messages: Sequence[Message]) -> str:
         """Return the whole text of the answer."""

@@ -4,26 +4,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+import enum
 from pathlib import Path
 from typing import Optional
 
 import torch
 
+from minicpmo.chat import ChatSession
+from minicpmo.chat_prompt import Content
 from minicpmo.checkpoint import load_model
 from minicpmo.config import PARTS, ModelConfig
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ConfigurationError
+from minicpmo.half_duplex import HalfDuplexSession
 from minicpmo.model import OmniModel
 from minicpmo.protocol import Capabilities
-from minicpmo.session_option import SessionDefaults, duplex_options, merged_options
+from minicpmo.session_option import (
+    SessionDefaults,
+    chat_options,
+    duplex_options,
+    half_duplex_options,
+    merged_options,
+)
 from minicpmo.stream_encoder import StreamEncoder
 from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer
 from minicpmo.voice_library import VoiceLibrary
 from minicpmo.yes_no import YesNoQuestion
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
+
+
+class Mode(enum.Enum):
+    """The official modes of a loaded model; changing it loads nothing."""
+
+    CHAT = 'chat'
+    STREAMING = 'streaming'
+    DUPLEX = 'duplex'
 
 
 class Engine:
@@ -103,6 +121,41 @@ class Engine:
         speech = None if typed.text_only else self.voices.new_synthesizer(values)
         encoder = StreamEncoder(self.model)
         return DuplexSession(self.model.llm, self.tokenizer, encoder, speech, prompt, typed)
+
+    def chat(self, speak: bool = False, **options: object) -> ChatSession:
+        """Return a new turn-based session; see ``session_option.CHAT_OPTION_NAMES``.
+
+        Raises:
+            ConfigurationError: an option is unknown or has an unknown value.
+        """
+        typed = chat_options(options)
+        speech = self.voices.new_synthesizer(options, turn_based=True) if speak else None
+        return ChatSession(self.model, self.tokenizer, speech, typed)
+
+    def half_duplex(
+        self, system: Sequence[Content] = (), speak: bool = True, **options: object
+    ) -> HalfDuplexSession:
+        """Return a new half-duplex session; see ``session_option.HALF_DUPLEX_OPTION_NAMES``.
+
+        system: content of the system message, such as a voice prompt.
+
+        Raises:
+            ConfigurationError: an option is unknown or has an unknown value.
+            InputError: the system message cannot be used.
+        """
+        typed = half_duplex_options(options)
+        speech = self.voices.new_synthesizer(options, turn_based=True) if speak else None
+        return HalfDuplexSession(self.model, self.tokenizer, speech, system, typed)
+
+    def open(
+        self, mode: Mode, **options: object
+    ) -> DuplexSession | ChatSession | HalfDuplexSession:
+        """Return a new session of an official mode; sessions of all modes may run together."""
+        return {
+            Mode.DUPLEX: self.prepare,
+            Mode.CHAT: self.chat,
+            Mode.STREAMING: self.half_duplex,
+        }[mode](**options)
 
 
 def choose_device(name: str) -> torch.device:

@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 import json
 from pathlib import Path
 from typing import Any
 
+from minicpmo.chat import ChatOptions
+from minicpmo.chat_sampling import CHAT_TEXT_SAMPLING, HALF_DUPLEX_TEXT_SAMPLING
 from minicpmo.context_window import WindowMode, WindowOptions
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.errors import CheckpointError, ConfigurationError
+from minicpmo.half_duplex import HalfDuplexOptions
 from minicpmo.protocol import YieldPolicy
 from minicpmo.sampling import SamplingOptions
 from minicpmo.unit_decoder import DecodingOptions
@@ -53,7 +56,21 @@ _WINDOW = {
     'previous_tokens': 'previous_max',
 }
 _SESSION = {name: name for name in ('force_listen_count', 'text_only', 'context_tokens', 'seed')}
-OPTION_NAMES = (*_SAMPLING, *_DECODING, *_WINDOW, *_SESSION, 'voice', 'voice_reference')
+_VOICE = ('voice', 'voice_reference')
+OPTION_NAMES = (*_SAMPLING, *_DECODING, *_WINDOW, *_SESSION, *_VOICE)
+
+_TURN_SAMPLING = (
+    'greedy',
+    'temperature',
+    'top_k',
+    'top_p',
+    'repetition_penalty',
+    'repetition_window',
+)
+_CHAT = ('omni', 'thinking', 'image_ids', 'max_slices', 'max_tokens', 'context_tokens', 'seed')
+_HALF_DUPLEX = ('window_high', 'window_low', 'max_slices', 'max_tokens', 'seed')
+CHAT_OPTION_NAMES = (*_TURN_SAMPLING, *_CHAT, *_VOICE)
+HALF_DUPLEX_OPTION_NAMES = (*_TURN_SAMPLING, *_HALF_DUPLEX, *_VOICE)
 
 STANDARD_OPTIONS: dict[str, Any] = {
     'window_mode': 'basic',
@@ -93,18 +110,20 @@ class SessionDefaults:
         )
 
 
-def require_known(options: Mapping[str, Any], source: str = 'prepare') -> None:
+def require_known(
+    options: Mapping[str, Any], source: str, known: Collection[str] = OPTION_NAMES
+) -> None:
     """Raise ConfigurationError for an option nobody knows."""
-    unknown = sorted(set(options) - set(OPTION_NAMES))
+    unknown = sorted(set(options) - set(known))
     if unknown:
         raise ConfigurationError(
-            f'{source}: unknown options {", ".join(unknown)}; known: {", ".join(OPTION_NAMES)}'
+            f'{source}: unknown options {", ".join(unknown)}; known: {", ".join(known)}'
         )
 
 
 def merged_options(defaults: SessionDefaults, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return caller's options over those of the folder over the standard ones."""
-    require_known(options)
+    require_known(options, 'prepare')
     return {**STANDARD_OPTIONS, **defaults.options, **options}
 
 
@@ -123,6 +142,20 @@ def duplex_options(options: Mapping[str, Any]) -> DuplexOptions:
     )
 
 
+def chat_options(options: Mapping[str, Any]) -> ChatOptions:
+    """Return the typed options of a chat session; raises ConfigurationError."""
+    require_known(options, 'chat', CHAT_OPTION_NAMES)
+    sampling = replace(CHAT_TEXT_SAMPLING, **_picked(options, _TURN_SAMPLING))
+    return ChatOptions(sampling, **_picked(options, _CHAT))
+
+
+def half_duplex_options(options: Mapping[str, Any]) -> HalfDuplexOptions:
+    """Return the typed options of a half-duplex session; raises ConfigurationError."""
+    require_known(options, 'half_duplex', HALF_DUPLEX_OPTION_NAMES)
+    sampling = replace(HALF_DUPLEX_TEXT_SAMPLING, **_picked(options, _TURN_SAMPLING))
+    return HalfDuplexOptions(sampling, **_picked(options, _HALF_DUPLEX))
+
+
 def chosen_voice(options: Mapping[str, Any]) -> str:
     """Return one of VOICES; raises ConfigurationError for another."""
     voice = options.get('voice', 'auto')
@@ -133,6 +166,10 @@ def chosen_voice(options: Mapping[str, Any]) -> str:
 
 def _named(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     return {field_: values[name] for name, field_ in names.items() if name in values}
+
+
+def _picked(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
 
 
 def _choice(kind: type, name: str, value: object) -> object:

@@ -21,12 +21,14 @@ from minicpmo.model import OmniModel
 class StreamEncoder:
     """Implements :class:`minicpmo.duplex_input.InputEncoder`.
 
+    keep_context: let the frames of the context into the cache, as the half-duplex mode does.
     mel_state, audio_cache: state of the microphone's stream; None without the audio part.
     mel_frames: mel frames of the newest second.
     """
 
-    def __init__(self, model: OmniModel) -> None:
+    def __init__(self, model: OmniModel, keep_context: bool = False) -> None:
         self._model = model
+        self._keep_context = keep_context
         self.image_rows = model.config.query_num
         self.audio_rows = model.config.audio_rows_per_unit
         self.mel_state = self.audio_cache = None
@@ -74,4 +76,5 @@ class StreamEncoder:
         assert self.mel_state is not None and self.audio_cache is not None
         mel = model.mel.step(self.mel_state, audio).to(model.device, model.dtype)
         self.mel_frames = mel.shape[-1]
-        return model.audio_projection_layer(model.apm.step(self.audio_cache, mel))[0]
+        frames = model.apm.step(self.audio_cache, mel, drop_context=not self._keep_context)
+        return model.audio_projection_layer(frames)[0]

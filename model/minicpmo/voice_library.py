@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 from pathlib import Path
 import shutil
@@ -16,7 +16,8 @@ from torch import Tensor
 from minicpmo.errors import ConfigurationError
 from minicpmo.model import OmniModel
 from minicpmo.session_option import chosen_voice
-from minicpmo.speech.code_sampler import CodeSampling
+from minicpmo.speech.chat_synthesizer import ChatSpeech
+from minicpmo.speech.code_sampler import CHAT_SAMPLING, CodeSampling
 from minicpmo.speech.espeak import PROGRAM, EspeakSpeech
 from minicpmo.speech.flow_cache import PromptCache
 from minicpmo.speech.onnx_model import ClipAnalyser
@@ -90,8 +91,13 @@ class VoiceLibrary:
         path = self.reference(options)
         return None if path is None else self._prepare(path).rows
 
-    def new_synthesizer(self, options: Mapping[str, Any]) -> Optional[SpeechSynthesizer]:
-        """Return the speech of a new session, None for the voice 'none'."""
+    def new_synthesizer(
+        self, options: Mapping[str, Any], turn_based: bool = False
+    ) -> Optional[SpeechSynthesizer]:
+        """Return the speech of a new session, None for the voice 'none'.
+
+        turn_based: with the rules of turn-based answers instead of those of duplex units.
+        """
         kind = self.kind(options)
         if kind == 'none':
             return None
@@ -101,8 +107,12 @@ class VoiceLibrary:
         assert path is not None and self._model.tts is not None
         prompt = self._prepare(path).prompt
         assert prompt is not None
-        sampling = CodeSampling(seed=options.get('seed', 0))
-        return ModelSpeech(self._model.tts, self._sound_models(), prompt, sampling)
+        seed = options.get('seed', 0)
+        if turn_based:
+            rules = replace(CHAT_SAMPLING, seed=seed)
+            return ChatSpeech(self._model.tts, self._sound_models(), prompt, rules)
+        rules = CodeSampling(seed=seed)
+        return ModelSpeech(self._model.tts, self._sound_models(), prompt, rules)
 
     def _prepare(self, path: Path) -> PreparedVoice:
         path = path.resolve()

@@ -9,12 +9,15 @@ import pytest
 import torch
 
 from minicpmo.checks.language_check import load_language_model
+from minicpmo.checks.recorded_session import load_omni_model
 from minicpmo.checks.vectors import Vectors
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.errors import InputError
+from minicpmo.language_stream import LanguageStream
 from minicpmo.llm import LanguageModel
+from minicpmo.model import OmniModel
 from minicpmo.protocol import Unit
 from minicpmo.sampling import SamplingOptions
 from minicpmo.tokenizer import VectorTokenizer
@@ -141,3 +144,30 @@ def new_session(
 @pytest.fixture
 def recording_speech() -> RecordingSpeech:
     return RecordingSpeech()
+
+
+@pytest.fixture(scope='session')
+def omni_model(vectors: Vectors) -> OmniModel:
+    return load_omni_model(vectors)
+
+
+@pytest.fixture(scope='session')
+def token_rows(language_model: LanguageModel, tokenizer: VectorTokenizer) -> torch.Tensor:
+    """Return the first layer's values of every token, which depend on the token alone."""
+    probe = language_model.new_cache(tokenizer.vocab_size)
+    language_model.extend(language_model.embed(torch.arange(tokenizer.vocab_size)), probe)
+    return probe.values[0].transpose(0, 1).flatten(1)
+
+
+@pytest.fixture
+def cached_ids(token_rows: torch.Tensor) -> Callable[[LanguageStream], list[int]]:
+    """Return a function that reads ids from a cache; -1 stands for rows that no token has."""
+
+    def read(stream: LanguageStream) -> list[int]:
+        values = stream.cache.values[0][:, : stream.length]
+        rows = values.transpose(0, 1).flatten(1)
+        exact = 'donot_use_mm_for_euclid_dist'
+        distance, nearest = torch.cdist(rows, token_rows, compute_mode=exact).min(dim=1)
+        return torch.where(distance < 1e-3, nearest, -1).tolist()
+
+    return read

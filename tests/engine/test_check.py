@@ -28,11 +28,8 @@ def test_recorded_vectors_are_equal(vectors, stage):
     results = list(check.run_stage(stage, vectors))
     assert results
     assert [result.line() for result in results if not result.passed] == []
-
-
-def test_nine_conversations_are_replayed(vectors):
-    results = check.run(vectors, ['duplex'])
-    assert sum(result.name.startswith('trace ') for result in results) == 9
+    if stage.name == 'duplex':
+        assert sum(result.name.startswith('trace ') for result in results) == 9
 
 
 def test_changed_weights_fail(copy, capsys):
@@ -45,6 +42,8 @@ def test_changed_weights_fail(copy, capsys):
 
 def test_a_different_decision_is_named(copy, capsys):
     path = copy / 'duplex_audio.json'
+    for other in set(copy.glob('duplex_*.json')) - {path}:
+        other.unlink()
     trace = json.loads(path.read_text())
     event = [e for e in trace['units'][1]['generate'] if e['ev'] == 'decode'][2]
     event['chosen'] += 1

@@ -43,20 +43,15 @@ def open_turn(session, make_unit):
     raise AssertionError('the model never spoke')
 
 
-def cache_ids(session, tokenizer):
-    """Return what is in the cache: token ids, and -1 for rows that no token has.
+@pytest.fixture
+def conversation_ids(cached_ids):
+    """Return a function that reads a whole conversation: the cache, then what still waits."""
 
-    The values of the first layer depend on the row alone, so every row can be recognised.
-    """
-    model, cache = session.conversation.stream.model, session.conversation.stream.cache
-    probe = model.new_cache(tokenizer.vocab_size)
-    model.extend(model.embed(torch.arange(tokenizer.vocab_size)), probe)
-    table = probe.values[0].transpose(0, 1).flatten(1)
-    rows = cache.values[0][:, : cache.length].transpose(0, 1).flatten(1)
-    exact = 'donot_use_mm_for_euclid_dist'
-    distance, nearest = torch.cdist(rows, table, compute_mode=exact).min(dim=1)
-    ids = torch.where(distance < 1e-3, nearest, -1).tolist()
-    return ids + list(session.conversation.pending)
+    def read(session):
+        conversation = session.conversation
+        return cached_ids(conversation.stream) + list(conversation.pending)
+
+    return read
 
 
 def require_legal(ids, tokenizer):
@@ -203,7 +198,7 @@ def test_a_prompt_longer_than_the_window_is_refused(new_session):
 
 @pytest.mark.parametrize('when', ['waiting', 'fed'])
 def test_interrupt_closes_the_turn_inside_the_last_unit(
-    new_session, make_unit, tokenizer, recording_speech, when
+    new_session, make_unit, tokenizer, conversation_ids, recording_speech, when
 ):
     session = new_session(recording_speech)
     index = open_turn(session, make_unit)
@@ -213,18 +208,18 @@ def test_interrupt_closes_the_turn_inside_the_last_unit(
     session.interrupt(Heard(0.5))
     assert session.conversation.length == before + 1
     assert recording_speech.calls[-1] == ('reset_turn', False)
-    text = require_legal(cache_ids(session, tokenizer), tokenizer)
+    text = require_legal(conversation_ids(session), tokenizer)
     assert text.endswith('tCu')
     assert not session.state.turn_open
     session.interrupt(Heard(0.0))
     assert session.conversation.length == before + 1
     result = session.step(make_unit(index, 2))
     assert result.context_tokens > before
-    require_legal(cache_ids(session, tokenizer), tokenizer)
+    require_legal(conversation_ids(session), tokenizer)
 
 
 def test_after_many_interruptions_the_cache_is_legal(
-    new_session, make_unit, tokenizer, recording_speech
+    new_session, make_unit, tokenizer, conversation_ids, recording_speech
 ):
     session = new_session(recording_speech, context_tokens=4000)
     random = np.random.default_rng(5)
@@ -244,7 +239,7 @@ def test_after_many_interruptions_the_cache_is_legal(
             cut += session.state.turn_open
             session.interrupt(Heard(float(random.random())))
     assert cut > 3
-    require_legal(cache_ids(session, tokenizer), tokenizer)
+    require_legal(conversation_ids(session), tokenizer)
 
 
 def test_only_what_was_heard_is_carried_over(new_session, make_unit, tokenizer, recording_speech):
@@ -268,7 +263,9 @@ def test_only_what_was_heard_is_carried_over(new_session, make_unit, tokenizer, 
     assert lost and carried[-len(lost) :] != lost
 
 
-def test_the_model_may_give_up_its_turn(new_session, make_unit, tokenizer, recording_speech):
+def test_the_model_may_give_up_its_turn(
+    new_session, make_unit, tokenizer, conversation_ids, recording_speech
+):
     decoding = DecodingOptions(yield_policy=YieldPolicy.MODEL)
     session = new_session(recording_speech, decoding=decoding)
     yielded = None
@@ -280,7 +277,7 @@ def test_the_model_may_give_up_its_turn(new_session, make_unit, tokenizer, recor
     assert yielded is not None, 'the model never chose to listen in its own turn'
     assert yielded.decision is Decision.LISTEN and yielded.text == '' and yielded.end_of_turn
     assert not yielded.turn_open and ('reset_turn', False) in recording_speech.calls
-    text = require_legal(cache_ids(session, tokenizer), tokenizer)
+    text = require_legal(conversation_ids(session), tokenizer)
     assert text.endswith('tLu')
 
 
