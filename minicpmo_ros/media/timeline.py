@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import heapq
+from typing import Optional
 
 import numpy as np
 
+from minicpmo_ros.errors import MediaError
 from minicpmo_ros.media.item import SAMPLE_RATE, Item, Sound
 
 # Containers interleave pictures and sound loosely; at most this much is read ahead to sort [s].
@@ -51,24 +53,31 @@ def split_sound(items: Iterator[Item], piece: int) -> Iterator[Item]:
 def in_order(items: Iterator[Item]) -> Iterator[Item]:
     """Yield items by the time at which they are due.
 
-    An item waits until every kind of item seen so far has come as far, at most LOOK_AHEAD.
+    An item waits until every kind of item seen so far has come as far, at most LOOK_AHEAD. When
+    the source fails, what waits is yielded before the error goes on.
     """
     waiting: list[tuple[float, int, Item]] = []
     newest: dict[type, float] = {}
-    for number, item in enumerate(items):
-        due = due_time(item)
-        newest[type(item)] = max(newest.get(type(item), 0.0), due)
-        heapq.heappush(waiting, (due, number, item))
-        alone = len(newest) == 1
-        limit = max(newest.values()) - LOOK_AHEAD if alone else _safe_time(newest)
-        while waiting and waiting[0][0] <= limit:
-            yield heapq.heappop(waiting)[2]
+    failure: Optional[MediaError] = None
+    try:
+        for number, item in enumerate(items):
+            due = due_time(item)
+            newest[type(item)] = max(newest.get(type(item), 0.0), due)
+            heapq.heappush(waiting, (due, number, item))
+            while waiting and waiting[0][0] <= _safe_time(newest):
+                yield heapq.heappop(waiting)[2]
+    except MediaError as error:
+        failure = error
     while waiting:
         yield heapq.heappop(waiting)[2]
+    if failure is not None:
+        raise failure
 
 
 def _safe_time(newest: dict[type, float]) -> float:
-    return max(min(newest.values()), max(newest.values()) - LOOK_AHEAD)
+    latest = max(newest.values())
+    slowest = min(newest.values()) if len(newest) > 1 else 0.0
+    return max(slowest, latest - LOOK_AHEAD)
 
 
 def _filled(samples: np.ndarray, length: int) -> np.ndarray:
