@@ -70,6 +70,7 @@ def text_delta(output: TurnOutput, piece: TextPiece, locale: str, stamp: int) ->
         epoch=output.epoch,
         index=piece.index,
         delta=piece.delta,
+        action_tags=list(piece.action_tags),
         locale=locale,
         last=piece.last,
     )

@@ -10,6 +10,7 @@ from typing import Optional
 import numpy as np
 
 from minicpmo.protocol import Decision, UnitResult
+from minicpmo_ros.actions.action_tag import ActionTagFilter, FilteredText
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,12 @@ class SpeechPiece:
 
 @dataclass(frozen=True)
 class TextPiece:
-    """Text of one unit."""
+    """Text of one unit without its action tags, which are listed beside it."""
 
     index: int
     delta: str
     last: bool
+    action_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class TurnTracker:
     _pieces: int = 0
     _deltas: int = 0
     _samples: int = field(default=0)
+    _tags: ActionTagFilter = field(default_factory=ActionTagFilter)
 
     @property
     def said(self) -> str:
@@ -88,6 +91,8 @@ class TurnTracker:
         if not self.open:
             return TurnOutput(self.turn_id, self.epoch)
         ended = result.end_of_turn or result.yielded or not result.turn_open
+        text = self._text_piece(result, ended)
+        spoken = text.delta.strip() if text is not None else ''
         output = TurnOutput(
             turn_id=self.turn_id,
             epoch=self.epoch,
@@ -95,8 +100,8 @@ class TurnTracker:
             ended=ended,
             yielded=result.yielded,
             proactive=self.proactive,
-            speech=self._speech_piece(result, ended),
-            text=self._text_piece(result, ended),
+            speech=self._speech_piece(result, spoken, ended),
+            text=text,
             utterance=self.said if ended else None,
         )
         self.open = not ended
@@ -117,9 +122,10 @@ class TurnTracker:
         self.open = True
         self.proactive = proactive
         self._text = ''
+        self._tags.reset()
         self._pieces = self._deltas = self._samples = 0
 
-    def _speech_piece(self, result: UnitResult, ended: bool) -> Optional[SpeechPiece]:
+    def _speech_piece(self, result: UnitResult, text: str, ended: bool) -> Optional[SpeechPiece]:
         samples = result.speech
         if samples is None or len(samples) == 0:
             if not ended:
@@ -127,15 +133,20 @@ class TurnTracker:
             samples = np.zeros(0, np.float32)
         rate = result.sample_rate
         offset = self._samples / rate
-        piece = SpeechPiece(self._pieces, offset, samples, rate, result.text.strip(), ended)
+        piece = SpeechPiece(self._pieces, offset, samples, rate, text, ended)
         self._pieces += 1
         self._samples += len(samples)
         return piece
 
     def _text_piece(self, result: UnitResult, ended: bool) -> Optional[TextPiece]:
-        self._text += result.text
-        if not result.text and not ended:
+        filtered = self._tags.feed(result.text)
+        rest = self._tags.finish() if ended else FilteredText()
+        visible = filtered.visible + rest.visible
+        # Malformed tags go along: the allow-list refuses them by name instead of losing them.
+        tags = (*filtered.tags, *filtered.malformed, *rest.malformed)
+        self._text += visible
+        if not visible and not tags and not ended:
             return None
-        piece = TextPiece(self._deltas, result.text, ended)
+        piece = TextPiece(self._deltas, visible, ended, tags)
         self._deltas += 1
         return piece

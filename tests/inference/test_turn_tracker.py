@@ -68,3 +68,20 @@ def test_cut_closes_once():
     assert tracker.cut().utterance == 'one'
     assert tracker.cut() is None
     assert tracker.add(speak('two'), 2, asked=True).turn_id == 2
+
+
+def test_action_tags_are_taken_out_of_text_speech_and_utterance():
+    tracker = TurnTracker()
+    first = tracker.add(speak('I am going. [do go_to pl'), 1, asked=True)
+    assert first.text.delta == 'I am going. ' and first.text.action_tags == ()
+    assert first.speech is None or first.speech.text == 'I am going.'
+    second = tracker.add(speak('ace=kitchen] Bye [do', end=True), 1, asked=True)
+    assert second.text.action_tags == ('[do go_to place=kitchen]',)
+    assert second.text.delta == ' Bye [do'
+    assert second.utterance == 'I am going.  Bye [do'
+
+
+def test_an_unfinished_tag_is_passed_on_as_malformed():
+    tracker = TurnTracker()
+    output = tracker.add(speak('Yes. [do dock', end=True), 1, asked=True)
+    assert output.utterance == 'Yes.' and output.text.action_tags == ('[do dock',)

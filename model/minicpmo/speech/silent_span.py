@@ -50,6 +50,8 @@ class SilentSpanSpeech:
         """Return the sound of a unit without its silent spans; see SpeechSynthesizer."""
         pieces = [self._decode([token_id]) for token_id in token_ids]
         mask = self._mask(pieces)
+        if end_of_turn:
+            self._mask.reset()
         kept = [i for i, piece in enumerate(pieces) if mask[i] or not piece]
         if len(kept) == len(token_ids):
             return self._inner.speak(token_ids, hidden, text, end_of_turn)
