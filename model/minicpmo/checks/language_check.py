@@ -12,6 +12,7 @@ from torch import Tensor
 from minicpmo.checks.stage import Comparison, StageResult, stage
 from minicpmo.checks.vectors import Vectors
 from minicpmo.config import ModelConfig
+from minicpmo.errors import CheckpointError
 from minicpmo.kv_cache import KeyValueCache
 from minicpmo.llm import LanguageModel
 
@@ -52,6 +53,14 @@ def _piece(model: LanguageModel, piece: dict, tensors: dict[str, Tensor]) -> Ten
     return tensors[piece['tensor']].float()
 
 
+def _sampled(tensors: dict[str, Tensor], prefix: str) -> tuple[str, Tensor]:
+    """Return the rest of the name that begins with ``prefix``, and its tensor."""
+    name = next((name for name in tensors if name.startswith(prefix)), None)
+    if name is None:
+        raise CheckpointError(f'llm.safetensors: no tensor named {prefix}*')
+    return name.removeprefix(prefix), tensors[name]
+
+
 def _feed(model: LanguageModel, feeds: list[Tensor], cache: KeyValueCache) -> Tensor:
     return torch.cat([model.extend(rows, cache) for rows in feeds])
 
@@ -65,7 +74,8 @@ def _check_sequence(
     hidden = _feed(model, feeds, cache)
     logits = model.logits(hidden)
     comparison.add('hidden', hidden, tensors['whole.hidden'])
-    comparison.add('logits', logits[::4], tensors['whole.logits_every_4th'])
+    stride, expected = _sampled(tensors, 'whole.logits_every_')
+    comparison.add('logits', logits[:: int(stride.removesuffix('th'))], expected)
     comparison.add('last logits', logits[-1], tensors['whole.logits_last'])
     comparison.add('keys of layer 0', cache.keys[0], tensors['whole.k_layer0'])
     comparison.add('values of layer 0', cache.values[0], tensors['whole.v_layer0'])
@@ -78,7 +88,8 @@ def _check_evict(
 ) -> StageResult:
     """Drop rows, compare the moved keys, then feed more rows behind them."""
     comparison = Comparison('llm evict', TOLERANCE)
-    after = tensors['embeds_2'].float()
+    fed, expected = _sampled(tensors, 'evict.logits_after_feeding_')
+    after = tensors[fed].float()
     cache = model.new_cache(len(sequence) + len(after))
     _feed(model, list(sequence.split(1)), cache)
     comparison.equal('rows before', cache.length, recorded['kv_before'])
@@ -90,6 +101,5 @@ def _check_evict(
     hidden = model.extend(after, cache)
     comparison.equal('next positions', [kept, cache.length - 1], recorded['next_positions'])
     comparison.add('hidden after', hidden, tensors['evict.hidden_after'])
-    logits = model.logits(hidden[-1])
-    comparison.add('logits after', logits, tensors['evict.logits_after_feeding_embeds_2'])
+    comparison.add('logits after', model.logits(hidden[-1]), expected)
     return comparison.result()

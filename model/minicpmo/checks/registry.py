@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from minicpmo.checks.stage import Stage
 
@@ -29,8 +28,6 @@ def all_stages() -> list[Stage]:
     """Return every :class:`Stage` defined in the listed modules of ``minicpmo.checks``."""
     stages: list[Stage] = []
     for name in STAGE_MODULES:
-        if find_spec(f'minicpmo.checks.{name}') is None:
-            continue
         module = import_module(f'minicpmo.checks.{name}')
         stages += [value for value in vars(module).values() if isinstance(value, Stage)]
     return stages
