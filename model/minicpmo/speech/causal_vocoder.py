@@ -39,11 +39,15 @@ class CausalVocoderState:
     offset: int = 0
     done: int = 0
 
-    def reset(self) -> None:
+    def reset_turn(self) -> None:
         """Return to the start of a turn."""
         self.mel, self.source = self.mel[:, :0], self.source[:0]
         self.phase = torch.zeros_like(self.phase)
         self.offset = self.done = 0
+
+    def reset(self) -> None:
+        """Return to the start of the stream: turns do not depend on each other."""
+        self.reset_turn()
 
 
 class CausalVocoder(HiFT):

@@ -59,7 +59,7 @@ class ChatSpeech:
 
     def reset_turn(self, keep_decoder_context: bool) -> None:
         """Drop pending sound; see ``SpeechSynthesizer.reset_turn``."""
-        self._sound.reset()
+        self._sound.reset_turn()
         if not keep_decoder_context:
             self._codes.reset_turn()
 

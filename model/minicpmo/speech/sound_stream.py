@@ -41,13 +41,19 @@ class SoundStream:
             self.calls.append(VocoderCall(len(block.codes), block.last, samples.numel()))
             pieces.append(as_pcm(samples))
         if end_of_turn:
-            self.reset()
+            self.reset_turn()
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
-    def reset(self) -> None:
+    def reset_turn(self) -> None:
         """Drop what waits and return to the start of a turn."""
         self.buffer.reset()
+        self._stream.reset_turn()
+
+    def reset(self) -> None:
+        """Return to the state right after construction."""
+        self.buffer.reset()
         self._stream.reset()
+        self.calls = []
 
 
 def as_pcm(samples: torch.Tensor) -> np.ndarray:

@@ -79,7 +79,7 @@ class ModelSpeech:
 
     def reset_turn(self, keep_decoder_context: bool) -> None:
         """Drop pending sound; see ``SpeechSynthesizer.reset_turn``."""
-        self._sound.reset()
+        self._sound.reset_turn()
         if not keep_decoder_context:
             self._codes.reset_turn()
 

@@ -90,13 +90,18 @@ class Token2WavStream:
 
         Args:
             codes: 4 to 28; the last three come again in the next block.
-            last: the block ends a turn: all of it comes out. Call :meth:`reset` afterwards.
+            last: the block ends a turn: all of it comes out. Call :meth:`reset_turn` afterwards.
         """
         mel = self._token2wav.flow(codes, self.flow_state, last)
         return self._token2wav.vocoder(mel, self.vocoder_state, last)
 
+    def reset_turn(self) -> None:
+        """Return to the start of a turn; the vocoder's noise goes on."""
+        self.flow_state.reset()
+        self.vocoder_state.reset_turn()
+
     def reset(self) -> None:
-        """Return to the start of a turn."""
+        """Return to the state right after construction."""
         self.flow_state.reset()
         self.vocoder_state.reset()
 

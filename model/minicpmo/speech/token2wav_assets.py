@@ -22,6 +22,8 @@ CAUSAL_FILES = ('config.yaml', 'hift_original.pt')
 SIZES_FILE = 'sizes.json'
 """Optional: sizes that differ from the release, for small models."""
 VOCODER_PREFIX = 'generator.'
+_DAMAGES = (SafetensorError, pickle.UnpicklingError, EOFError, OSError, RuntimeError, ValueError)
+"""What the two readers raise for a file that is cut off or something else."""
 
 
 def generation_of(folder: str | Path) -> Generation:
@@ -74,7 +76,7 @@ def read_tensors(folder: Path, name: str) -> dict[str, torch.Tensor]:
             return load_file(str(safe))
         if plain.is_file():
             return _tensors_only(plain, torch.load(plain, map_location='cpu', weights_only=True))
-    except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError, ValueError) as error:
+    except _DAMAGES as error:
         raise CheckpointError(f'{folder}: {name} is damaged ({error}); download again') from error
     raise CheckpointError(f'{folder}: neither {safe.name} nor {plain.name}; download again')
 

@@ -29,9 +29,14 @@ class VocoderState:
     speech: Optional[torch.Tensor] = None
     noise: SourceNoise = field(default_factory=GaussianNoise)
 
-    def reset(self) -> None:
+    def reset_turn(self) -> None:
         """Return to the start of a turn; the noise goes on."""
         self.mel = self.source = self.speech = None
+
+    def reset(self) -> None:
+        """Return to the start of the stream."""
+        self.reset_turn()
+        self.noise.reset()
 
 
 class Vocoder(HiFT):
