@@ -5,20 +5,19 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 import sys
-import time
 
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from training.nano.audio_tower import AudioTower
-from training.nano.audio_window import LETTERS, WindowDataset, collate
+from minicpmo.audio_encoder import AudioEncoder, AudioProjector
+from training.nano.audio_window import LETTERS, MEANINGS, WindowDataset, collate
 from training.nano.mel_batch import log_mel, with_floor
-from training.nano.progress import Progress
+from training.nano.plain_attention import use_plain_attention
 from training.nano.size import NANO
+from training.nano.trainer import Schedule, Trainer
 from training.nano.word_corpus import plain
 
 
@@ -28,21 +27,20 @@ class AudioTrainee(nn.Module):
     def __init__(self, words: int) -> None:
         super().__init__()
         size, hidden = NANO.audio.d_model, NANO.llm.hidden_size
-        self.apm = AudioTower(NANO.audio)
-        self.audio_projection_layer = nn.ModuleDict(
-            {'linear1': nn.Linear(size, hidden), 'linear2': nn.Linear(hidden, hidden)}
-        )
+        self.apm = AudioEncoder(NANO.audio)
+        self.audio_projection_layer = AudioProjector(NANO)
         self.letter_head = nn.Linear(size, len(LETTERS) + 1)
         self.word_head = nn.Linear(hidden, words + 1)
         self.aligned_head = nn.Linear(hidden, words + 1)
         self.active_head = nn.Linear(hidden, 1)
+        self.meaning_head = nn.Linear(hidden, MEANINGS)
+        use_plain_attention(self)
 
     def rows(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Return encoder frames [batch, frames, size] and rows [batch, frames / 5, hidden]."""
-        frames = self.apm(mel)
-        layers = self.audio_projection_layer
-        x = layers['linear2'](F.relu(layers['linear1'](frames)))
-        return frames, F.avg_pool1d(x.transpose(1, 2), 5).transpose(1, 2)
+        units = [mel[..., start : start + 104] for start in range(0, mel.shape[-1] - 4, 100)]
+        frames = self.apm.stream(units)
+        return frames, self.audio_projection_layer(frames)
 
 
 def draw_floor(log: Tensor) -> Tensor:
@@ -54,6 +52,7 @@ def draw_floor(log: Tensor) -> Tensor:
 
 
 def losses(model: AudioTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the losses of one batch, and the accuracy of whole utterances."""
     log = log_mel(batch['audio'])
     mel = with_floor(log, draw_floor(log))
     mel = _mask_features(mel)
@@ -62,12 +61,29 @@ def losses(model: AudioTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         letters, words = model.letter_head(frames), model.word_head(rows)
         active = model.active_head(rows)[..., 0]
         aligned = model.aligned_head(rows)
+        meanings = model.meaning_head(rows)
+    meaning_loss, meaning_right = _meaning(meanings.float(), batch['meanings'])
     return {
         'letters': _ctc(letters, batch['letters'], batch['letter_lengths']),
         'words': _ctc(words, batch['words'], batch['word_lengths']),
+        'meaning': meaning_loss,
+        'meaning_accuracy': meaning_right,
         'aligned': F.cross_entropy(aligned.float().flatten(0, 1), batch['aligned'].flatten()),
         'active': F.binary_cross_entropy_with_logits(active.float(), batch['active'].float()),
     }
+
+
+def _meaning(logits: Tensor, meanings: Tensor) -> tuple[Tensor, Tensor]:
+    """Return loss and accuracy of whole utterances, from the mean of their logits.
+
+    meanings: int64 [n, 4]: window, first and last tenth of a second, class.
+    """
+    if not len(meanings):
+        return logits.sum() * 0, torch.tensor(float('nan'))
+    window, first, last, target = meanings.unbind(1)
+    sums = F.pad(logits.cumsum(1), (0, 0, 1, 0))
+    mean = (sums[window, last] - sums[window, first]) / (last - first)[:, None]
+    return F.cross_entropy(mean, target), (mean.argmax(-1) == target).float().mean()
 
 
 def _mask_features(mel: Tensor) -> Tensor:
@@ -95,14 +111,6 @@ def _ctc(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     return (loss / lengths.clamp_min(4)).mean()
 
 
-def rate(step: int, steps: int, peak: float, warmup: int = 200) -> float:
-    """Return the learning rate of a step: linear warm-up, then cosine to 2 % of the peak."""
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    part = (step - warmup) / max(1, steps - warmup)
-    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, part))))
-
-
 def pool_vocabulary(folder: Path) -> dict[str, int]:
     """Return the CTC classes of all words of a pool, sorted; class 0 is the blank."""
     entries = json.loads((folder / 'index.json').read_text())
@@ -110,77 +118,36 @@ def pool_vocabulary(folder: Path) -> dict[str, int]:
     return {word: index + 1 for index, word in enumerate(sorted(words))}
 
 
-def train(folder: Path, run: Path, steps: int, batch_size: int, seed: int) -> None:
-    """Train for ``steps``; continues from ``run/audio.pt`` if it is there."""
-    torch.manual_seed(seed)
+def weighted(model: AudioTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return what is minimised, and its parts."""
+    parts = losses(model, batch)
+    total = 0.5 * (parts['letters'] + parts['words']) + parts['aligned'] + parts['meaning']
+    return total + 0.3 * parts['active'], parts
+
+
+def train(folder: Path, run: Path, schedule: Schedule) -> dict[str, float]:
+    """Train on the pool in ``folder``; continues from ``run/audio.pt`` if it is there."""
+    torch.manual_seed(schedule.seed)
     run.mkdir(parents=True, exist_ok=True)
     vocabulary_path = run / 'vocabulary.json'
     if not vocabulary_path.exists():
         vocabulary_path.write_text(json.dumps(pool_vocabulary(folder)))
     vocabulary = json.loads(vocabulary_path.read_text())
-    model = AudioTrainee(len(vocabulary))
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01
-    )
-    first = 0
-    checkpoint = run / 'audio.pt'
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state['model'])
-        optimizer.load_state_dict(state['optimizer'])
-        first = state['step']
-    ramp = tuple((round(part * steps) - first) * batch_size for part in (0.1, 0.35))
+    trainer = Trainer('audio', AudioTrainee(len(vocabulary)), run, schedule)
+    size, first = schedule.batch_size, trainer.first
+    ramp = tuple((round(part * schedule.steps) - first) * size for part in (0.3, 0.6))
     data = torch.utils.data.DataLoader(
-        WindowDataset(folder, vocabulary, seed + first, *ramp),
-        batch_size,
+        WindowDataset(folder, vocabulary, schedule.seed + first, *ramp),
+        size,
         num_workers=1,
         collate_fn=collate,
         prefetch_factor=3,
     )
-    progress = Progress('audio encoder', steps)
-    averages: dict[str, float] = {}
-    log = (run / 'audio.log').open('a')
-    start = time.time()
-    for step, batch in zip(range(first, steps), data):
-        for group in optimizer.param_groups:
-            group['lr'] = rate(step, steps, 1.2e-3)
-        parts = losses(model, batch)
-        total = (
-            0.5 * parts['letters']
-            + 0.5 * parts['words']
-            + parts['aligned']
-            + 0.3 * parts['active']
-        )
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        for name, value in parts.items():
-            averages[name] = 0.98 * averages.get(name, value.item()) + 0.02 * value.item()
-        note = ', '.join(f'{name} {value:.3f}' for name, value in averages.items())
-        progress.update(step + 1, note)
-        if (step + 1) % 50 == 0:
-            print(
-                json.dumps({'step': step + 1, 'time': time.time() - start, **averages}),
-                file=log,
-                flush=True,
-            )
-        if (step + 1) % 250 == 0 or step + 1 == steps:
-            state = {
-                'model': model.state_dict(),
-                'optimizer': optimizer.state_dict(),
-                'step': step + 1,
-            }
-            torch.save(state, checkpoint.with_suffix('.new'))
-            checkpoint.with_suffix('.new').replace(checkpoint)
+    return trainer.fit(data, weighted)
 
 
 if __name__ == '__main__':
     torch.set_num_threads(1)
-    train(
-        Path('training/nano/cache/utterance/training'),
-        Path('training/nano/runs'),
-        int(sys.argv[1]),
-        int(sys.argv[2]),
-        1,
-    )
+    here = Path(__file__).parent
+    plan = Schedule(int(sys.argv[1]), int(sys.argv[2]), 1.2e-3, 1, 200, 0.01)
+    train(here / 'cache/utterance/training', here / 'runs', plan)

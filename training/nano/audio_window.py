@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.nano.request import INTENTS, wordings
 from training.nano.sound import (
     HELD_OUT_CLASSES,
     SOUNDS,
@@ -31,6 +32,7 @@ UNITS = 5
 MEL_FRAMES = UNITS * 100 + 4  # two frames of context on both sides
 SAMPLES = (MEL_FRAMES - 1) * 160 + 400
 _CONTEXT = 520  # samples before the first unit
+_INTENT_OF = {text: name for name, text in wordings(held_out=False)}
 LETTERS = " 'abcdefghijklmnopqrstuvwxyz"  # class 0 is the CTC blank, then these
 
 
@@ -40,13 +42,15 @@ class Window:
 
     audio: float32 [SAMPLES]; words: what the foreground speakers say, in order;
     spans: begin and end of every word [s], as if all letters took equal time;
-    active: bool [UNITS * 10], a foreground speaker talks in this tenth of a second.
+    active: bool [UNITS * 10], a foreground speaker talks in this tenth of a second;
+    utterances: (sentence key, kind, first tenth, last tenth) of those wholly inside.
     """
 
     audio: np.ndarray
     words: list[str] = field(default_factory=list)
     spans: list[tuple[float, float]] = field(default_factory=list)
     active: np.ndarray = field(default_factory=lambda: np.zeros(UNITS * 10, dtype=bool))
+    utterances: list[tuple[str, str, int, int]] = field(default_factory=list)
 
 
 class SoundBank:
@@ -79,11 +83,11 @@ def draw_window(
     """
     hard = rng.random() < difficulty
     window = Window(np.zeros(SAMPLES, dtype=np.float32))
-    clock = float(rng.uniform(-1.5, 3.0))
+    clock = float(rng.uniform(-1.0, 2.0))
     while clock < UNITS - 0.3 and rng.random() < 0.9:
         utterance = pool.utterances[int(rng.integers(0, len(pool.utterances)))]
         _say(rng, window, pool, utterance.index, clock, hard)
-        clock += utterance.seconds + float(rng.exponential(0.8)) + 0.1
+        clock += utterance.seconds + float(rng.exponential(0.5)) + 0.15
     if hard:
         _add_background(rng, window.audio, pool, bank)
     else:
@@ -105,11 +109,13 @@ def _say(
     sound = pool.audio(index).astype(np.float32) / 32768
     if hard and rng.random() < 0.6:
         sound = convolve(sound, room_response(rng))
-    level = rng.uniform(-14, 5) if hard else rng.uniform(-6, 5)
+    level = rng.uniform(-10, 5) if hard else rng.uniform(-6, 5)
     mix(window.audio, sound * 10 ** (level / 20), _CONTEXT + int(start * SAMPLE_RATE))
     _add_words(window, utterance.spoken, utterance.seconds, start)
     first, last = int(np.floor(start * 10)), int(np.ceil((start + utterance.seconds) * 10))
     window.active[max(0, first) : max(0, last)] = True
+    if start > -0.05 and last <= UNITS * 10:
+        window.utterances.append((utterance.text, utterance.kind, max(0, first), last))
 
 
 def _add_words(window: Window, spoken: str, seconds: float, start: float) -> None:
@@ -132,7 +138,7 @@ def _add_background(
     for _ in range(int(rng.choice(3, p=[0.25, 0.5, 0.25]))):
         name = str(rng.choice(bank.names))
         length = int(rng.uniform(0.5, UNITS + 0.1) * SAMPLE_RATE)
-        sound = scale_to_level(bank.cut(rng, name, length), rng.uniform(-35, -7))
+        sound = scale_to_level(bank.cut(rng, name, length), rng.uniform(-35, -9))
         mix(audio, fade(sound), int(rng.uniform(-0.2, UNITS - 0.5) * SAMPLE_RATE))
     if rng.random() < 0.2:  # a television or people next door
         _add_other(rng, audio, pool, rng.uniform(-30, -18), distorted=False)
@@ -174,6 +180,16 @@ def _tilt(rng: np.random.Generator, audio: np.ndarray) -> np.ndarray:
     return np.fft.irfft(spectrum * 10 ** (gain / 20), len(audio)).astype(np.float32)
 
 
+MEANINGS = len(INTENTS) + 2
+
+
+def meaning_class(text: str, kind: str) -> int:
+    """Return the class of a sentence: its intent, then other talk, then backchannels."""
+    if kind == 'request':
+        return list(INTENTS).index(_INTENT_OF[text])
+    return len(INTENTS) + (kind == 'backchannel')
+
+
 def letter_ids(words: list[str]) -> list[int]:
     """Return CTC classes of the words separated by spaces."""
     return [LETTERS.index(char) + 1 for char in ' '.join(words)]
@@ -190,21 +206,25 @@ class WindowDataset(torch.utils.data.IterableDataset):
         self._ramp = (easy, hard)
 
     def __iter__(self):
-        """Yield (audio [SAMPLES], letter ids, word ids, active [50], word at each tenth [50])."""
+        """Yield (audio [SAMPLES], letter ids, word ids, active [50], word at each tenth [50], meanings)."""
         info = torch.utils.data.get_worker_info()
         torch.set_num_threads(1)
         seed = self._seed + (0 if info is None else 1000 * info.id)
         rng = np.random.default_rng(seed)
         pool, bank = UtterancePool(self._folder), SoundBank(seed, 120)
         for count in itertools.count():
-            difficulty = float(np.interp(count, self._ramp, (0.15, 1.0)))
+            difficulty = float(np.interp(count, self._ramp, (0.15, 0.85)))
             window = draw_window(rng, pool, bank, difficulty)
             words = [self._vocabulary.get(word, 0) for word in window.words]
             aligned = np.zeros(UNITS * 10, dtype=np.int64)
             for word, (begin, end) in zip(words, window.spans):
                 aligned[max(0, round(begin * 10)) : max(0, round(end * 10))] = word
             known = [word for word in words if word]
-            yield window.audio, letter_ids(window.words), known, window.active, aligned
+            meanings = [
+                (first, last, meaning_class(text, kind))
+                for text, kind, first, last in window.utterances
+            ]
+            yield window.audio, letter_ids(window.words), known, window.active, aligned, meanings
 
 
 def collate(items: list[tuple]) -> dict[str, torch.Tensor]:
@@ -217,4 +237,7 @@ def collate(items: list[tuple]) -> dict[str, torch.Tensor]:
         'word_lengths': torch.tensor([len(item[2]) for item in items]),
         'active': torch.from_numpy(np.stack([item[3] for item in items])),
         'aligned': torch.from_numpy(np.stack([item[4] for item in items])),
+        'meanings': torch.tensor(
+            [(row, *entry) for row, item in enumerate(items) for entry in item[5]]
+        ).reshape(-1, 4),
     }

@@ -27,7 +27,7 @@ from training.nano.stream import Stream
 WINDOW_UNITS = 25  # 24 remembered and the one being decided
 SYSTEM_PROMPT = 'Streaming Omni Conversation.'
 MARKER = '\n\nprevious: '
-PREVIOUS_MAX = 500
+PREVIOUS_MAX = 160
 IGNORED = -100
 _BLIND_UNITS = 4  # first units of a cut whose cause may lie before it
 
@@ -68,12 +68,13 @@ class SequenceWriter:
         self._embeddings: list[Tensor] = []
         self._extend(self._prompt_ids(stream, first))
         ends = []
+        begun = first > 0 or bool(stream.previous)
         open_before = _open_turn(stream, first)
         with_pictures = rng.random() < 0.97
         for unit in range(first, min(first + units, len(stream.texts))):
             self._add_input(stream, unit, with_pictures)
             ends.append(len(self._ids) - 1)
-            blind = first > 0 and (unit < first + _BLIND_UNITS or open_before)
+            blind = begun and (unit < first + _BLIND_UNITS or open_before)
             self._add_output(stream, unit, learned=not blind and with_pictures)
             open_before = open_before and not (stream.ends[unit] or stream.yields[unit])
         return Sequence(
@@ -87,9 +88,8 @@ class SequenceWriter:
 
     def _prompt_ids(self, stream: Stream, first: int) -> list[int]:
         said = []
-        for unit in range(first):
-            if stream.texts[unit]:
-                said += self._tokenizer.encode(stream.texts[unit])
+        for text in (*stream.previous, *stream.texts[:first]):
+            said += self._tokenizer.encode(text)
         previous = [*self._marker, *said[-PREVIOUS_MAX:]] if said else []
         return [*self._prefix, *previous, *self._suffix]
 

@@ -8,23 +8,20 @@ of the real encoders.
 
 from __future__ import annotations
 
-import json
+import itertools
 from pathlib import Path
 import sys
-import time
 
 import numpy as np
 import torch
-from torch import nn
 
 from minicpmo.tokenizer import PretrainedTokenizer
-from training.nano.audio_training import rate
 from training.nano.language_data import WINDOW_UNITS, Sequence, SequenceWriter, collate
-from training.nano.language_training import MODEL_FOLDER, LanguageTrainee, losses
-from training.nano.progress import Progress
+from training.nano.language_training import MODEL_FOLDER, LanguageTrainee, weighted
 from training.nano.script import write_script
 from training.nano.speech_corpus import BACKCHANNELS, UNADDRESSED
 from training.nano.symbolic_stream import SentencePool, SymbolicStreamWriter
+from training.nano.trainer import Schedule, Trainer
 
 _CUTS = 4  # sequences taken from one script
 
@@ -55,51 +52,19 @@ class SymbolicSequences:
         return int(self._rng.integers(0, units - WINDOW_UNITS + 1))
 
 
-def train(run: Path, steps: int, batch_size: int, seed: int, peak: float) -> None:
-    """Train for ``steps``; continues from ``run/language_symbolic.pt`` if it is there."""
-    torch.manual_seed(seed)
+def train(run: Path, schedule: Schedule) -> dict[str, float]:
+    """Train; continues from ``run/language_symbolic.pt`` if it is there."""
+    torch.manual_seed(schedule.seed)
     tokenizer = PretrainedTokenizer(MODEL_FOLDER)
-    model = LanguageTrainee(tokenizer.vocab_size)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=peak, betas=(0.9, 0.98), weight_decay=0.02
-    )
-    checkpoint, first = run / 'language_symbolic.pt', 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state['model'])
-        optimizer.load_state_dict(state['optimizer'])
-        first = state['step']
-    sequences = SymbolicSequences(SequenceWriter(tokenizer), np.random.default_rng((seed, first)))
-    progress, start = Progress('language model, symbolic', steps), time.time()
-    averages: dict[str, float] = {}
-    log = (run / 'language_symbolic.log').open('a')
-    for step in range(first, steps):
-        batch = collate([sequences.draw() for _ in range(batch_size)])
-        for group in optimizer.param_groups:
-            group['lr'] = rate(step, steps, peak, 100)
-        parts = losses(model, batch)
-        optimizer.zero_grad(set_to_none=True)
-        (parts['token'] + 0.3 * parts['request'] + 0.2 * parts['flag']).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        for name, value in parts.items():
-            if torch.isfinite(value):
-                averages[name] = 0.97 * averages.get(name, value.item()) + 0.03 * value.item()
-        progress.update(step + 1, ', '.join(f'{n} {v:.4f}' for n, v in averages.items()))
-        if (step + 1) % 25 == 0:
-            entry = {'step': step + 1, 'time': time.time() - start, **averages}
-            print(json.dumps(entry), file=log, flush=True)
-        if (step + 1) % 100 == 0 or step + 1 == steps:
-            state = {
-                'model': model.state_dict(),
-                'optimizer': optimizer.state_dict(),
-                'step': step + 1,
-            }
-            torch.save(state, checkpoint.with_suffix('.new'))
-            checkpoint.with_suffix('.new').replace(checkpoint)
+    trainer = Trainer('language_symbolic', LanguageTrainee(tokenizer.vocab_size), run, schedule)
+    rng = np.random.default_rng((schedule.seed, trainer.first))
+    sequences = SymbolicSequences(SequenceWriter(tokenizer), rng)
+    size = schedule.batch_size
+    batches = (collate([sequences.draw() for _ in range(size)]) for _ in itertools.count())
+    return trainer.fit(batches, weighted)
 
 
 if __name__ == '__main__':
     torch.set_num_threads(1)
-    folder = Path(__file__).with_name('runs')
-    train(folder, int(sys.argv[1]), int(sys.argv[2]), 5, 2e-3)
+    plan = Schedule(int(sys.argv[1]), int(sys.argv[2]), 2e-3, 5, 100)
+    train(Path(__file__).with_name('runs'), plan)

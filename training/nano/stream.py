@@ -8,7 +8,7 @@ The encoders are frozen here, so every second is encoded once and used in many s
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 import sys
 
@@ -16,20 +16,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from minicpmo.mel import LogMel
+
 from training.nano.audio_training import AudioTrainee
 from training.nano.audio_window import UNITS, SoundBank
 from training.nano.mel_batch import log_mel, with_floor
 from training.nano.progress import Progress
-from training.nano.renderer import render
 from training.nano.script import write_script
 from training.nano.script_audio import ScriptAudio
 from training.nano.timeline import Script
 from training.nano.utterance import UtterancePool
-from training.nano.vision_training import VisionTrainee
+from training.nano.vision_training import PICTURE_SIZES, VisionTrainee, draw_picture
 
 VARIANTS = 3  # pictures drawn of one unchanged scene
-_LAG = 560  # zeros in front of the first unit of a stream
-_FIXED_FLOOR_UNITS = 4
+_LONGEST_PAST = 400  # units of a conversation that are known by what was said only
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Stream:
     audio: float16 [units, 10, hidden]; pictures: float16 [n, 8, hidden];
     picture: int64 [units], index into ``pictures``; texts, ends, yields: per unit.
     labels: int64 [units, 3]: request, talking, talk_over.
+    previous: what was said before, one text per speaking unit.
     """
 
     audio: Tensor
@@ -48,30 +49,7 @@ class Stream:
     ends: list[bool]
     yields: list[bool]
     labels: Tensor
-
-
-def unit_mels(audio: np.ndarray) -> Tensor:
-    """Return the encoder input of whole encoder lives, float32 [lives, 80, 504].
-
-    The floor of every unit is that of the streaming front end: fixed in the first four units,
-    then 8 below the peak of a buffer of 20 to 30 s.
-    """
-    units = len(audio) // 16000
-    lives = -(-units // UNITS)
-    padded = np.zeros(lives * UNITS * 16000 + 2000, dtype=np.float32)
-    padded[520 + _LAG : 520 + _LAG + len(audio)] = audio
-    log = log_mel(torch.from_numpy(padded)[None])[0]
-    floor = torch.full((lives * UNITS * 100 + 4,), -10.0)
-    peaks = log.amax(0)
-    dropped = 0
-    for unit in range(lives * UNITS):
-        if 16480 + 16000 * unit - dropped * 160 >= 480000:
-            dropped += 1000
-        if unit >= _FIXED_FLOOR_UNITS:
-            end = unit * 100 + 104
-            floor[unit * 100 + 2 : unit * 100 + 102] = peaks[dropped:end].max() - 8
-    mel = with_floor(log[:, : len(floor)], floor[None])
-    return torch.stack([mel[:, i * 500 : i * 500 + 504] for i in range(lives)])
+    previous: list[str] = field(default_factory=list)
 
 
 class StreamWriter:
@@ -79,24 +57,27 @@ class StreamWriter:
 
     def __init__(self, audio: AudioTrainee, vision: VisionTrainee, sound: ScriptAudio) -> None:
         self._audio, self._vision, self._sound = audio.eval(), vision.eval(), sound
+        self._mel = LogMel()
 
     @torch.inference_mode()
     def write(self, rng: np.random.Generator, script: Script) -> Stream:
         """Return the stream of one script."""
         units = len(script.units)
         images, picture = self._pictures(rng, script)
+        mels = [mel[None] for mel in self._mel.stream(self._sound.render(rng, script))]
         with torch.autocast('cpu', torch.bfloat16):
-            rows = self._audio.rows(unit_mels(self._sound.render(rng, script)))[1]
+            rows = self._audio.audio_projection_layer(self._audio.apm.stream(mels))[0]
             pictures = torch.cat([self._vision.rows(part) for part in images.split(32)])
         entries = script.units
         return Stream(
-            rows.flatten(0, 1).unflatten(0, (-1, 10))[:units].half(),
+            rows.unflatten(0, (units, -1)).half(),
             pictures.half(),
             picture,
             [unit.text for unit in entries],
             [unit.end_of_turn for unit in entries],
             [unit.yielded for unit in entries],
             torch.tensor([list(unit.labels.values()) for unit in entries]),
+            script.previous,
         )
 
     def _pictures(self, rng: np.random.Generator, script: Script) -> tuple[Tensor, Tensor]:
@@ -107,7 +88,9 @@ class StreamWriter:
             known = drawn[unit.layout, unit.state]
             if len(known) < VARIANTS:
                 known.append(len(images))
-                images.append(render(script.layouts[unit.layout], unit.state, rng))
+                images.append(
+                    draw_picture(rng, script.layouts[unit.layout], unit.state, PICTURE_SIZES[0])
+                )
                 picture.append(known[-1])
             else:
                 picture.append(known[int(rng.integers(VARIANTS))])
@@ -141,8 +124,9 @@ def write_shards(
         rng = np.random.default_rng((seed, shard))
         streams = []
         for index in range(scripts):
-            stream = writer.write(rng, write_script(rng, pool, held_out=False, units=units))
-            streams.append(vars(stream))
+            past = int(rng.integers(0, _LONGEST_PAST)) if rng.random() < 0.6 else 0
+            script = write_script(rng, pool, held_out=False, units=past + units).cut(past)
+            streams.append(vars(writer.write(rng, script)))
             progress.update(shard * scripts + index + 1)
         torch.save(streams, path.with_suffix('.new'))
         path.with_suffix('.new').replace(path)

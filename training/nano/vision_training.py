@@ -4,26 +4,27 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 import sys
-import time
 
 import numpy as np
+from PIL import Image
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from training.nano.audio_training import rate
-from training.nano.layout import random_layout
-from training.nano.progress import Progress
+from minicpmo.image import PatchBatch
+from minicpmo.resampler import Resampler
+from minicpmo.vision import VisionTower
+from training.nano.layout import SceneLayout, random_layout
+from training.nano.plain_attention import use_plain_attention
 from training.nano.renderer import ATTRIBUTES, attributes, render
 from training.nano.scene import COLOURS, POT_STATES, ROOMS, SHAPES, SceneState
 from training.nano.size import NANO
-from training.nano.vision_tower import Resampler, VisionTower
+from training.nano.trainer import Schedule, Trainer
 
 PICTURE_SIZES = ((252, 196), (294, 168), (224, 224))  # 4:3, 16:9, 1:1 after the image processor
-TRAINING_LAYOUTS = (0, 1_000_000)  # layout seeds; evaluation takes others
+_SCALED_SHARE = 0.25
 
 
 class VisionTrainee(nn.Module):
@@ -31,16 +32,30 @@ class VisionTrainee(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.vpm = VisionTower(NANO.vision, NANO.vision_layers)
+        self.vpm = VisionTower(NANO)
         self.resampler = Resampler(NANO)
         width = NANO.query_num * NANO.llm.hidden_size
         self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in ATTRIBUTES.items()})
+        self.patch_head = nn.Linear(NANO.vision.hidden_size, len(SHAPES) * len(COLOURS))
+        use_plain_attention(self)
 
     def rows(self, images: Tensor) -> Tensor:
         """Return [batch, queries, hidden] for uint8 pictures [batch, height, width, 3]."""
-        x = (images.permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
-        patch = NANO.vision.patch_size
-        return self.resampler(self.vpm(x), x.shape[2] // patch, x.shape[3] // patch)
+        return self.rows_and_patches(images)[0]
+
+    def rows_and_patches(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the rows and the tower's features [batch, patches, size]."""
+        batch = equal_patches(images, NANO.slicing.patch_size)
+        features = self.vpm(batch)
+        return self.resampler(features, batch.sizes), features
+
+
+def equal_patches(images: Tensor, patch: int) -> PatchBatch:
+    """Return the patches of uint8 pictures [batch, height, width, 3] of whole patches."""
+    tiles = images.unflatten(2, (-1, patch)).unflatten(1, (-1, patch))
+    count, rows, _, columns = tiles.shape[:4]
+    strips = tiles.permute(0, 5, 2, 1, 3, 4).flatten(3)
+    return PatchBatch(strips, ((rows, columns),) * count)
 
 
 def any_scene(rng: np.random.Generator) -> SceneState:
@@ -61,6 +76,35 @@ def any_scene(rng: np.random.Generator) -> SceneState:
     )
 
 
+def small_object_loss(logits: Tensor, targets: dict[str, Tensor]) -> Tensor:
+    """Return how wrongly the patches tell which shape in which colour is somewhere.
+
+    Small objects cover one or two patches; told only about whole pictures, the tower finds them
+    very late. logits: [batch, patches, shapes * colours].
+    """
+    anywhere = logits.float().amax(1).unflatten(1, (len(SHAPES), len(COLOURS)))
+    wanted = torch.stack([F.one_hot(targets[n], len(COLOURS) + 1)[:, 1:] for n in SHAPES], 1)
+    return F.binary_cross_entropy_with_logits(anywhere, wanted.float())
+
+
+def draw_picture(
+    rng: np.random.Generator, layout: SceneLayout, scene: SceneState, size: tuple[int, int]
+) -> np.ndarray:
+    """Return uint8 [height, width, 3] as the image processor leaves a camera's picture.
+
+    Most are drawn at that size at once, which is cheap; some are drawn larger and scaled down.
+    """
+    if rng.random() > _SCALED_SHARE:
+        return render(layout, scene, rng, size)
+    large = render(layout, scene, rng, (size[0] * 2, size[1] * 2))
+    return np.asarray(Image.fromarray(large).resize(size, Image.Resampling.BICUBIC))
+
+
+def _room_seed(rng: np.random.Generator) -> int:
+    """Return the seed of a room that the evaluation never uses: see ``Household.create``."""
+    return 2 * int(rng.integers(0, 2**30))
+
+
 class PictureDataset(torch.utils.data.IterableDataset):
     """Endless batches of pictures of one size."""
 
@@ -68,72 +112,40 @@ class PictureDataset(torch.utils.data.IterableDataset):
         self._batch_size, self._seed = batch_size, seed
 
     def __iter__(self):
-        """Yield (uint8 [batch, height, width, 3], {attribute: int64 [batch]})."""
+        """Yield {'images': uint8 [batch, height, width, 3], attribute: int64 [batch]}."""
         rng = np.random.default_rng(self._seed)
         while True:
             size = PICTURE_SIZES[int(rng.choice(3, p=(0.8, 0.12, 0.08)))]
             scenes = [any_scene(rng) for _ in range(self._batch_size)]
             images = [
-                render(random_layout(int(rng.integers(*TRAINING_LAYOUTS))), scene, rng, size)
-                for scene in scenes
+                draw_picture(rng, random_layout(_room_seed(rng)), scene, size) for scene in scenes
             ]
             classes = [attributes(scene) for scene in scenes]
             targets = {n: torch.tensor([c[n] for c in classes]) for n in ATTRIBUTES}
-            yield torch.from_numpy(np.stack(images)), targets
+            yield {'images': torch.from_numpy(np.stack(images)), **targets}
 
 
-def train(run: Path, steps: int, batch_size: int, seed: int) -> None:
-    """Train for ``steps``; continues from ``run/vision.pt`` if it is there."""
-    torch.manual_seed(seed)
-    run.mkdir(parents=True, exist_ok=True)
-    model = VisionTrainee()
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.02
-    )
-    checkpoint, first = run / 'vision.pt', 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(state['model'])
-        optimizer.load_state_dict(state['optimizer'])
-        first = state['step']
-    data = torch.utils.data.DataLoader(
-        PictureDataset(batch_size, seed + first), None, num_workers=1, prefetch_factor=2
-    )
-    progress = Progress('vision tower', steps)
-    averages: dict[str, float] = {}
-    log = (run / 'vision.log').open('a')
-    start = time.time()
-    for step, (images, targets) in zip(range(first, steps), data):
-        for group in optimizer.param_groups:
-            group['lr'] = rate(step, steps, 1e-3)
-        with torch.autocast('cpu', torch.bfloat16):
-            rows = model.rows(images).flatten(1)
-            logits = {name: head(rows).float() for name, head in model.heads.items()}
-        parts = {name: F.cross_entropy(logits[name], targets[name]) for name in ATTRIBUTES}
-        optimizer.zero_grad(set_to_none=True)
-        sum(parts.values()).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        for name in ATTRIBUTES:
-            right = (logits[name].argmax(-1) == targets[name]).float().mean().item()
-            averages[name] = 0.97 * averages.get(name, right) + 0.03 * right
-        progress.update(step + 1, ' '.join(f'{n} {v:.3f}' for n, v in averages.items()))
-        if (step + 1) % 50 == 0:
-            print(
-                json.dumps({'step': step + 1, 'time': time.time() - start, **averages}),
-                file=log,
-                flush=True,
-            )
-        if (step + 1) % 200 == 0 or step + 1 == steps:
-            state = {
-                'model': model.state_dict(),
-                'optimizer': optimizer.state_dict(),
-                'step': step + 1,
-            }
-            torch.save(state, checkpoint.with_suffix('.new'))
-            checkpoint.with_suffix('.new').replace(checkpoint)
+def losses(model: VisionTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return what is minimised, and the share of right answers by attribute."""
+    with torch.autocast(batch['images'].device.type, torch.bfloat16):
+        rows, features = model.rows_and_patches(batch['images'])
+        logits = {name: head(rows.flatten(1)).float() for name, head in model.heads.items()}
+        small = small_object_loss(model.patch_head(features), batch)
+    total = sum(F.cross_entropy(logits[name], batch[name]) for name in ATTRIBUTES) + 5 * small
+    right = {name: (logits[name].argmax(-1) == batch[name]).float().mean() for name in ATTRIBUTES}
+    return total, {**right, 'small': small.detach()}
+
+
+def train(run: Path, schedule: Schedule) -> dict[str, float]:
+    """Train; continues from ``run/vision.pt`` if it is there."""
+    torch.manual_seed(schedule.seed)
+    trainer = Trainer('vision', VisionTrainee(), run, schedule)
+    dataset = PictureDataset(schedule.batch_size, schedule.seed + trainer.first)
+    data = torch.utils.data.DataLoader(dataset, None, num_workers=1, prefetch_factor=2)
+    return trainer.fit(data, losses)
 
 
 if __name__ == '__main__':
     torch.set_num_threads(1)
-    train(Path('training/nano/runs'), int(sys.argv[1]), int(sys.argv[2]), 2)
+    plan = Schedule(int(sys.argv[1]), int(sys.argv[2]), 1e-3, 2, 200)
+    train(Path(__file__).with_name('runs'), plan)
