@@ -76,10 +76,19 @@ class Attention(nn.Module):
         key = rotate(key, step.cosine, step.sine)
         if cache is not None:
             key, value = _write(cache, step, key, value)
-        out = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=step.mask, is_causal=step.causal, enable_gqa=True
-        )
-        return self.o_proj(out.transpose(1, 2).flatten(2))
+        return self.o_proj(_attend(query, key, value, step).transpose(1, 2).flatten(2))
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, step: AttentionStep) -> Tensor:
+    """Return the attention output [batch, heads, rows, head_dim]."""
+    if query.shape[2] == 1 and not step.causal:
+        # One new row sees everything it is given: heads that share keys can be its rows, and
+        # the keys are read once instead of once per head.
+        shared = query.view(query.shape[0], key.shape[1], -1, query.shape[-1])
+        return F.scaled_dot_product_attention(shared, key, value, step.mask).view(query.shape)
+    return F.scaled_dot_product_attention(
+        query, key, value, attn_mask=step.mask, is_causal=step.causal, enable_gqa=True
+    )
 
 
 def _write(
