@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 import cv2
 from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
 
 from minicpmo_ros import qos
 from minicpmo_ros.diagnostics import Diagnostics
@@ -19,7 +20,8 @@ from minicpmo_ros.message_bytes import sample_array
 from minicpmo_ros.msg import OmniUnit, UserSpeech
 from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
-from minicpmo_ros.perception.camera_component import CameraComponent, SerializedFrame
+from minicpmo_ros.perception.camera_component import CameraComponent
+from minicpmo_ros.perception.frame_selector import Frame
 from minicpmo_ros.perception.health_component import HealthComponent
 from minicpmo_ros.perception.microphone_component import MicrophoneComponent
 from minicpmo_ros.perception.parameter_set import PerceptionParameters
@@ -28,6 +30,8 @@ from minicpmo_ros.perception.rejection_log import RejectionLog
 from minicpmo_ros.perception.unit_aligner import SAMPLE_RATE, AlignedUnit
 from minicpmo_ros.perception.work_queue import WorkQueue
 from minicpmo_ros.stamp import duration_message, seconds_of, time_message
+
+CameraMessage = Image | CompressedImage
 
 STOP_SECONDS = 1.0
 NANOSECONDS = 1e9
@@ -50,9 +54,10 @@ class PerceptionNode(Node):
             image=self.camera.topic if self.camera else '',
             audio=self.microphone.topic if self.microphone else '',
         )
-        self.pipeline: PerceptionPipeline[SerializedFrame] = PerceptionPipeline(
+        self.pipeline: PerceptionPipeline[CameraMessage] = PerceptionPipeline(
             self.parameters.aligner_configuration(), topics, self.rejections
         )
+        self._prepared: dict[float, Optional[CompressedImage]] = {}
         self.delays: deque[float] = deque(maxlen=60)
         self._units = self.create_publisher(OmniUnit, 'omni_unit', qos.STREAM)
         self._health = HealthComponent(self)
@@ -74,7 +79,11 @@ class PerceptionNode(Node):
         parameters = self.parameters
         if parameters.use_image:
             self.camera = CameraComponent(
-                self, parameters.image_transport, self._on_frame, self._on_camera_problem
+                self,
+                parameters.image_transport,
+                parameters.large_frame_rate,
+                self._on_frame,
+                self._on_camera_problem,
             )
         if parameters.use_audio:
             self.microphone = MicrophoneComponent(
@@ -90,7 +99,7 @@ class PerceptionNode(Node):
         configuration = parameters.aligner_configuration()
         self.work.put(lambda: self.pipeline.aligner.configure(configuration))
 
-    def _on_frame(self, stamp: Optional[int], frame: SerializedFrame) -> None:
+    def _on_frame(self, stamp: Optional[int], frame: CameraMessage) -> None:
         seconds, now = self._seconds(stamp), self._now()
         self.work.put_frame(
             lambda: self._publish(self.pipeline.push_frame(seconds, frame, now)), len(frame.data)
@@ -122,17 +131,19 @@ class PerceptionNode(Node):
         sound = self.microphone.sound(message)
         if sound is not None:
             self._publish(self.pipeline.push_sound(stamp, sound, now))
+        for frame in self.pipeline.aligner.freeze_frames():
+            self._prepared[frame.stamp] = self._picture(frame)
 
     def _poll(self) -> None:
         self._publish(self.pipeline.poll(self._now()))
         self._health.measure(time.monotonic())
 
-    def _publish(self, units: list[AlignedUnit[SerializedFrame]]) -> None:
+    def _publish(self, units: list[AlignedUnit[CameraMessage]]) -> None:
         for unit in units:
             self._units.publish(self._message(unit))
             self.delays.append(self._now() - unit.end)
 
-    def _message(self, unit: AlignedUnit[SerializedFrame]) -> OmniUnit:
+    def _message(self, unit: AlignedUnit[CameraMessage]) -> OmniUnit:
         message = OmniUnit(
             unit_index=unit.index,
             audio_end=time_message(round(unit.end * NANOSECONDS)),
@@ -146,23 +157,28 @@ class PerceptionNode(Node):
         )
         message.header.stamp = time_message(round(unit.begin * NANOSECONDS))
         message.header.frame_id = self.parameters.frame_id
-        for frame in unit.frames:
-            self._add_picture(message, frame.stamp, frame.payload)
+        pictures = [
+            self._prepared[frame.stamp] if frame.stamp in self._prepared else self._picture(frame)
+            for frame in unit.frames
+        ]
+        self._prepared.clear()
+        message.images = [picture for picture in pictures if picture is not None]
+        message.images_dropped += len(pictures) - len(message.images)
         return message
 
-    def _add_picture(self, message: OmniUnit, stamp: float, frame: SerializedFrame) -> None:
+    def _picture(self, frame: Frame[CameraMessage]) -> Optional[CompressedImage]:
+        """Return the picture of a frame; None and a report when it is malformed."""
         parameters = self.parameters
         try:
             picture = self.camera.picture(
-                frame, parameters.image_max_side, parameters.jpeg_quality
+                frame.payload, parameters.image_max_side, parameters.jpeg_quality
             )
         except MessageError as error:
-            message.images_dropped += 1
             self._on_camera_problem(str(error))
-            return
-        if abs(seconds_of(picture.header.stamp) - stamp) > 1e-3:
-            picture.header.stamp = time_message(round(stamp * NANOSECONDS))
-        message.images.append(picture)
+            return None
+        if abs(seconds_of(picture.header.stamp) - frame.stamp) > 1e-3:
+            picture.header.stamp = time_message(round(frame.stamp * NANOSECONDS))
+        return picture
 
     def _on_failure(self, error: Exception) -> None:
         self.rejections.note('perception_node', f'unexpected {error!r}')

@@ -19,6 +19,7 @@ class AlignerConfiguration:
     late_tolerance: a frame this much older than the open unit may still join it [s].
     close_on_speech_end: end a unit when speech ends, filled up with silence.
     min_early_fill: a unit is closed early only with at least this much sound in it [s].
+    frame_lead: frames of a unit are final so long before its end [s].
     """
 
     images_per_unit: int = 1
@@ -29,6 +30,7 @@ class AlignerConfiguration:
     late_tolerance: float = 0.5
     close_on_speech_end: bool = False
     min_early_fill: float = 0.4
+    frame_lead: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.images_per_unit <= 16:
@@ -38,5 +40,7 @@ class AlignerConfiguration:
                 raise ValueError(f'{name} is {getattr(self, name)} s, must not be negative')
         if not self.max_gap > 0:
             raise ValueError(f'max_gap is {self.max_gap} s, must be positive')
+        if not 0 <= self.frame_lead < 1:
+            raise ValueError(f'frame_lead is {self.frame_lead} s, must be less than a unit')
         if not 0 <= self.min_early_fill <= 1:
             raise ValueError(f'min_early_fill is {self.min_early_fill} s, must be 0..1')

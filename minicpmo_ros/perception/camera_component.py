@@ -1,45 +1,48 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Subscription to a camera that looks at nothing but the stamp until a frame is really used."""
+"""Subscription to a camera that takes no more large frames than units can use."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Optional
 
 import numpy as np
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage, Image
 
 from minicpmo_ros import qos
-from minicpmo_ros.errors import MessageError
 from minicpmo_ros.message_bytes import byte_array
 
 from . import cv_bridge_fallback
 from .encoded_picture import decode, encode_jpeg, reduce
 from .image_format import UnsupportedEncoding, to_rgb
-from .serialized_stamp import serialized_stamp
 
 NANOSECONDS = 1_000_000_000
+# Taking a frame costs two copies; above this size that is what the node mostly does [bytes].
+LARGE_FRAME = 2_000_000
 
 
-@dataclass(frozen=True)
-class SerializedFrame:
-    """A camera message as it came from the middleware."""
+class FrameGate(MutuallyExclusiveCallbackGroup):
+    """Lets the executor pass over a subscription: the newest frame stays in the middleware."""
 
-    data: bytes
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = True
+
+    def can_execute(self, entity: Any) -> bool:
+        """Return whether the executor may take a message now."""
+        return self.open and super().can_execute(entity)
 
 
 class CameraComponent:
-    """The camera of a node.
+    """The camera of a node. Frames are handed on unread; ``picture`` reads those that are used.
 
-    Deserializing a 1080p picture 30 times a second costs more than all else the node does, and a
-    unit uses one of them: so frames stay serialized, and ``picture`` turns the chosen one into
-    a JPEG of the size the model needs.
-
-    :param on_frame: called in the executor with stamp [ns], None for zero, and the frame.
+    :param large_frame_rate: frames of more than LARGE_FRAME bytes are taken at most so often [Hz];
+        the others are overwritten unread by the newest one. 0 takes all.
+    :param on_frame: called in the executor with stamp [ns], None for zero, and the message.
     :param on_problem: called with the reason when a message cannot be used.
     """
 
@@ -47,7 +50,8 @@ class CameraComponent:
         self,
         node: Node,
         transport: str,
-        on_frame: Callable[[Optional[int], SerializedFrame], None],
+        large_frame_rate: float,
+        on_frame: Callable[[Optional[int], Any], None],
         on_problem: Callable[[str], None],
     ) -> None:
         image = node.resolve_topic_name('image')
@@ -55,40 +59,45 @@ class CameraComponent:
         self.message_type: type = CompressedImage if compressed else Image
         self.topic = f'{image}/compressed' if compressed else image
         self.received = 0
+        self.thinned = False
+        self._limited = large_frame_rate > 0
         self._on_frame = on_frame
         self._on_problem = on_problem
-        node.create_subscription(self.message_type, self.topic, self.receive, qos.CAMERA, raw=True)
+        self._gate = FrameGate()
+        node.create_subscription(
+            self.message_type, self.topic, self.receive, qos.CAMERA, callback_group=self._gate
+        )
+        if self._limited:
+            # Also wakes the executor, which looks at the gate only then.
+            clock = Clock(clock_type=ClockType.STEADY_TIME)
+            node.create_timer(1.0 / large_frame_rate, self._open_gate, clock=clock)
 
-    def receive(self, data: bytes) -> None:
-        """Take a serialized message."""
+    def receive(self, message: Any) -> None:
+        """Take a message."""
         self.received += 1
-        try:
-            seconds, nanoseconds = serialized_stamp(data)
-        except MessageError as error:
-            self._on_problem(str(error))
-            return
-        stamp: Optional[int] = seconds * NANOSECONDS + nanoseconds
-        if stamp <= 0 or nanoseconds >= NANOSECONDS:
-            self._on_problem(f'stamp {seconds} s {nanoseconds} ns; the time of arrival is used')
-            stamp = None
-        self._on_frame(stamp, SerializedFrame(data))
+        self.thinned = self._limited and len(message.data) > LARGE_FRAME
+        self._gate.open = not self.thinned
+        stamp = message.header.stamp
+        nanoseconds: Optional[int] = stamp.sec * NANOSECONDS + stamp.nanosec
+        if nanoseconds <= 0 or stamp.nanosec >= NANOSECONDS:
+            self._on_problem(
+                f'stamp {stamp.sec} s {stamp.nanosec} ns; the time of arrival is used'
+            )
+            nanoseconds = None
+        self._on_frame(nanoseconds, message)
 
-    def picture(self, frame: SerializedFrame, longest_side: int, quality: int) -> CompressedImage:
+    def picture(self, message: Any, longest_side: int, quality: int) -> CompressedImage:
         """Return a frame as JPEG, its longer side at most ``longest_side`` [px], 0 for any.
 
         :raises MessageError: when the message is malformed.
         """
-        message = self._deserialize(frame.data)
+        pixels = reduce(self._pixels(message, longest_side), longest_side)
         result = CompressedImage(header=message.header, format='jpeg')
-        pixels = self._pixels(message, longest_side)
-        result.data = byte_array(encode_jpeg(reduce(pixels, longest_side), quality))
+        result.data = byte_array(encode_jpeg(pixels, quality))
         return result
 
-    def _deserialize(self, data: bytes) -> Any:
-        try:
-            return deserialize_message(data, self.message_type)
-        except Exception as error:  # rclpy raises types of its C extension that have no name
-            raise MessageError(f'message cannot be deserialized: {error}') from error
+    def _open_gate(self) -> None:
+        self._gate.open = True
 
     def _pixels(self, message: Any, longest_side: int) -> np.ndarray:
         if self.message_type is CompressedImage:

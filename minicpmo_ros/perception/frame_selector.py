@@ -51,11 +51,13 @@ class FrameSelectorState(Generic[Payload]):
     """Frames that may still be used, sorted by stamp.
 
     passed_over: how many frames each waiting one, by its stamp, has displaced.
+    frozen_until: no frame with an earlier stamp is taken any more, the open unit has its own.
     """
 
     waiting: list[Frame[Payload]] = field(default_factory=list)
     passed_over: dict[float, int] = field(default_factory=dict)
     newest_used: float = float('-inf')
+    frozen_until: float = float('-inf')
 
 
 class FrameSelector(Generic[Payload]):
@@ -76,6 +78,11 @@ class FrameSelector(Generic[Payload]):
         self.count.unused += len(waiting)
         self.state: FrameSelectorState[Payload] = FrameSelectorState()
 
+    @property
+    def frozen(self) -> bool:
+        """Return whether the frames of the open unit are final."""
+        return self.state.frozen_until > float('-inf')
+
     def offer(self, frame: Frame[Payload], begin: float, end: float) -> FrameFate:
         """Take a frame while the unit [begin, end) is open and return what became of it."""
         self.count.received += 1
@@ -86,19 +93,37 @@ class FrameSelector(Generic[Payload]):
             setattr(self.count, fate.value, getattr(self.count, fate.value) + 1)
         return fate
 
+    def freeze(self, begin: float, end: float) -> tuple[Frame[Payload], ...]:
+        """Return the frames the unit [begin, end) will have; from now on they are final.
+
+        Nothing is final while there is none.
+        """
+        chosen = self._choose(begin, end)
+        if chosen:
+            self.state.frozen_until = end
+        return chosen
+
     def take(self, begin: float, end: float) -> tuple[tuple[Frame[Payload], ...], int]:
         """Return the frames of the unit [begin, end), newest last, and how many went unused."""
         state = self.state
+        chosen = self._choose(begin, end)
         mine = [frame for frame in state.waiting if frame.stamp < end]
         state.waiting = [frame for frame in state.waiting if frame.stamp >= end]
-        parts = {self._part(frame.stamp, begin, end): frame for frame in mine}
-        chosen = tuple(parts.values())[-self.images_per_unit :] if self.images_per_unit else ()
+        state.frozen_until = float('-inf')
         if chosen:
             state.newest_used = chosen[-1].stamp
         self.count.used += len(chosen)
         self.count.unused += len(mine) - len(chosen)
         displaced = sum(state.passed_over.pop(frame.stamp, 0) for frame in mine)
         return chosen, displaced + len(mine) - len(chosen)
+
+    def _choose(self, begin: float, end: float) -> tuple[Frame[Payload], ...]:
+        """Return the newest frame of each part of the unit, at most ``images_per_unit``."""
+        if not self.images_per_unit:
+            return ()
+        mine = (frame for frame in self.state.waiting if frame.stamp < end)
+        parts = {self._part(frame.stamp, begin, end): frame for frame in mine}
+        return tuple(parts.values())[-self.images_per_unit :]
 
     def _judge(self, frame: Frame[Payload], begin: float, end: float) -> FrameFate:
         stamp = frame.stamp
@@ -116,6 +141,10 @@ class FrameSelector(Generic[Payload]):
         """Keep the newer one of two frames in the same part of the same unit."""
         waiting, part = self.state.waiting, self._part(frame.stamp, begin, end)
         passed_over = self.state.passed_over
+        if frame.stamp < self.state.frozen_until:
+            passed_over[waiting[0].stamp] = passed_over.get(waiting[0].stamp, 0) + 1
+            self.count.unused += 1
+            return
         for position, other in enumerate(waiting):
             if self._part(other.stamp, begin, end) == part:
                 kept = max(other, frame, key=lambda each: each.stamp)

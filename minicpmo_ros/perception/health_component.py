@@ -59,7 +59,8 @@ class HealthComponent:
         rate = self._rate('frames', camera.received, elapsed)
         values = {
             'topic': camera.topic,
-            'rate [Hz]': rate,
+            'frames looked at [Hz]': rate,
+            'large frames are thinned out': camera.thinned,
             'publishers': publishers,
             'frames': camera.received,
             'frames used': count.used,

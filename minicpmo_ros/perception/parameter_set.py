@@ -41,6 +41,23 @@ class PerceptionParameters:
         choices=('header', 'arrival'),
     )
     images_per_unit: int = parameter(1, 'most pictures in a unit; 0: none', 0, 8)
+    large_frame_rate: float = parameter(
+        10.0,
+        'raw frames of more than 2 MB are looked at so often, the rest is passed over unread; 0: '
+        'all, as media faster than real time need',
+        0.0,
+        240.0,
+        unit='Hz',
+        read_only=True,
+    )
+    picture_lead: float = parameter(
+        0.1,
+        'the pictures of a unit are chosen and prepared so long before its end, so that it can be '
+        'published at once',
+        0.0,
+        0.9,
+        unit='s',
+    )
     image_max_side: int = parameter(
         640, 'longer side of published pictures; 0: as the camera sends them', 0, 8192, unit='px'
     )
@@ -84,4 +101,5 @@ class PerceptionParameters:
             late_tolerance=self.late_tolerance,
             close_on_speech_end=self.close_on_speech_end,
             min_early_fill=self.min_early_fill,
+            frame_lead=self.picture_lead,
         )

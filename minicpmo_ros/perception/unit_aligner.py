@@ -137,6 +137,18 @@ class UnitAligner(Generic[Payload]):
         begin = self._begin()
         return self.frames.offer(frame, begin, begin + UNIT_SECONDS), units
 
+    def freeze_frames(self) -> tuple[Frame[Payload], ...]:
+        """Return the frames of the open unit, once, when it lacks no more than ``frame_lead``.
+
+        They will not change any more, so their pictures can be prepared while sound arrives.
+        """
+        begin = self.state.begin
+        if begin is None or self.frames.frozen:
+            return ()
+        if self.state.fill < UNIT_SAMPLES - self.configuration.frame_lead * SAMPLE_RATE:
+            return ()
+        return self.frames.freeze(begin, begin + UNIT_SECONDS)
+
     def push_speech(self, stamp: float, active: bool, now: float) -> list[AlignedUnit[Payload]]:
         """Take a mark of the speech detector; return the unit it closes early, if any."""
         ended = self.speech.mark(stamp, active)

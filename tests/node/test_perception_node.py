@@ -111,7 +111,7 @@ def picture_message(height=48, width=64, value=90):
 
 
 def test_unit_holds_sound_and_newest_picture(ros):
-    with Rig() as rig:
+    with Rig(picture_lead=0.05) as rig:
         rig.describe()
         for tenth in range(10):
             rig.see(tenth / 10 + 0.05, picture_message(value=20 * tenth))
@@ -132,6 +132,36 @@ def test_unit_holds_sound_and_newest_picture(ros):
     assert abs(int(pixels.mean()) - 180) <= 2
     assert np.isnan(unit.speech_fraction)
     assert nanoseconds_of(unit.inserted_silence) == 0
+
+
+def test_pictures_are_prepared_before_the_end_of_the_unit(ros):
+    with Rig(picture_lead=0.2) as rig:
+        rig.describe()
+        rig.see(0.5)
+        rig.hear(0, 9)
+        rig.harness.wait(lambda: rig.node._prepared, 'the prepared picture')
+        rig.see(0.95)
+        rig.hear(9, 10)
+        unit = rig.wait_units(1)[0]
+    assert nanoseconds_of(unit.images[0].header.stamp) == rig.start + SECOND // 2
+    assert unit.images_dropped == 1
+
+
+def test_large_frames_are_thinned_out_and_units_still_have_theirs(ros):
+    with Rig(large_frame_rate=5.0, picture_lead=0.0) as rig:
+        rig.describe()
+        large = picture_message(1000, 1000)
+        begin = time.monotonic()
+        for number in range(30):
+            large.header.stamp = time_message(rig.start + number * SECOND // 30)
+            rig.camera.publish(large)
+            time.sleep(max(begin + number / 30 - time.monotonic(), 0))
+        elapsed = time.monotonic() - begin
+        rig.hear(0, 10)
+        unit = rig.wait_units(1)[0]
+    assert 2 <= rig.node.camera.received <= 5 * elapsed + 3
+    assert rig.node.camera.thinned
+    assert len(unit.images) == 1
 
 
 def test_large_pictures_are_reduced(ros):

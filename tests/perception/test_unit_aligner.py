@@ -88,6 +88,30 @@ def test_two_images_per_unit_are_spread():
     assert world.payloads() == [['0.400', '0.900'], ['1.400', '1.900']]
 
 
+def test_frames_are_final_shortly_before_the_end():
+    world = World(frame_lead=0.1)
+    for tick in range(9):
+        world.see(tick / 10)
+        world.hear(tick / 10, (tick + 1) / 10)
+        frozen = world.aligner.freeze_frames()
+    assert [frame.payload for frame in frozen] == ['0.800']
+    assert world.aligner.freeze_frames() == ()
+    world.see(0.95)
+    world.see(1.05)
+    world.hear(0.9, 2)
+    assert world.payloads() == [['0.800'], ['1.050']]
+    assert [unit.frames_dropped for unit in world.units] == [9, 0]
+
+
+def test_nothing_is_final_without_a_frame():
+    world = World(frame_lead=0.1)
+    world.hear(0, 0.95)
+    assert world.aligner.freeze_frames() == ()
+    world.see(0.96)
+    world.hear(0.95, 1)
+    assert world.payloads() == [['0.960']]
+
+
 def test_no_images_when_none_are_wanted():
     world = World(images_per_unit=0)
     world.see(0.5)
@@ -319,7 +343,10 @@ ACTIONS = st.one_of(
 def test_every_sample_is_accounted_for(actions, use_audio, early, images):
     aligner = UnitAligner(
         AlignerConfiguration(
-            images_per_unit=images, use_audio=use_audio, close_on_speech_end=early
+            images_per_unit=images,
+            use_audio=use_audio,
+            close_on_speech_end=early,
+            frame_lead=0.2,
         )
     )
     now, sent, units = START, 0, []
@@ -329,6 +356,7 @@ def test_every_sample_is_accounted_for(actions, use_audio, early, images):
             for _ in range(1 + (name == 'double')):
                 units += aligner.push_audio(now, block, now + value / RATE)
                 sent += value
+                aligner.freeze_frames()
             now += value / RATE
         elif name == 'lost':
             now += value / RATE
