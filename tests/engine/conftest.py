@@ -1,16 +1,20 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+import shutil
 from typing import Optional
 
 import numpy as np
 import pytest
 import torch
 
+from minicpmo.checkpoint import save_model
 from minicpmo.checks.language_check import load_language_model
 from minicpmo.checks.recorded_session import load_omni_model
 from minicpmo.checks.vectors import Vectors
+from minicpmo.config import AudioConfig, LanguageConfig, ModelConfig, SlicingConfig, VisionConfig
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.duplex_options import DuplexOptions
@@ -20,9 +24,18 @@ from minicpmo.llm import LanguageModel
 from minicpmo.model import OmniModel
 from minicpmo.protocol import Unit
 from minicpmo.sampling import SamplingOptions
-from minicpmo.tokenizer import VectorTokenizer
+from minicpmo.tokenizer import PretrainedTokenizer, VectorTokenizer
 
+NANO = Path(__file__).parents[2] / 'model' / 'nano'
 TINY = Path(__file__).parents[1] / 'data' / 'minicpmo45'
+SMALL = ModelConfig(
+    llm=LanguageConfig(1, 64, 96, 2, 4, 2, head_dim=16, rope_theta=10000.0),
+    vision=VisionConfig(32, 64, 2, 2, image_size=140),
+    audio=AudioConfig(80, 32, 2, 2, 64, max_source_positions=256),
+    slicing=SlicingConfig(scale_resolution=112),
+    query_num=8,
+    drop_vision_last_layer=False,
+)
 
 
 class RowEncoder:
@@ -171,3 +184,15 @@ def cached_ids(token_rows: torch.Tensor) -> Callable[[LanguageStream], list[int]
         return torch.where(distance < 1e-3, nearest, -1).tolist()
 
     return read
+
+
+@pytest.fixture(scope='session')
+def small_folder(tmp_path_factory) -> Path:
+    """Return a model folder with random weights and the tokenizer of nano."""
+    folder = tmp_path_factory.mktemp('small')
+    for name in ('tokenizer.json', 'tokenizer_config.json'):
+        shutil.copy(NANO / name, folder)
+    size = PretrainedTokenizer(folder).vocab_size
+    torch.manual_seed(0)
+    save_model(OmniModel(replace(SMALL, llm=replace(SMALL.llm, vocab_size=size))), folder)
+    return folder

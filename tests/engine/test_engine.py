@@ -1,6 +1,5 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-from dataclasses import replace
 import json
 from pathlib import Path
 import shutil
@@ -11,36 +10,15 @@ import torch
 
 from minicpmo.backend import load_backend
 from minicpmo.chat_prompt import Message
-from minicpmo.checkpoint import save_model
-from minicpmo.config import AudioConfig, LanguageConfig, ModelConfig, SlicingConfig, VisionConfig
 from minicpmo.engine import Engine, Mode, choose_device, choose_dtype
 from minicpmo.errors import CheckpointError, ConfigurationError, InputError
-from minicpmo.model import OmniModel
 from minicpmo.protocol import Unit, YieldPolicy
 from minicpmo.session_option import duplex_options
-from minicpmo.tokenizer import PretrainedTokenizer
-
-NANO = Path(__file__).parents[2] / 'model' / 'nano'
-SMALL = ModelConfig(
-    llm=LanguageConfig(1, 64, 96, 2, 4, 2, head_dim=16, rope_theta=10000.0),
-    vision=VisionConfig(32, 64, 2, 2, image_size=140),
-    audio=AudioConfig(80, 32, 2, 2, 64, max_source_positions=256),
-    slicing=SlicingConfig(scale_resolution=112),
-    query_num=8,
-    drop_vision_last_layer=False,
-)
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory) -> Path:
-    """Return a model folder with random weights and the tokenizer of nano."""
-    folder = tmp_path_factory.mktemp('small')
-    for name in ('tokenizer.json', 'tokenizer_config.json'):
-        shutil.copy(NANO / name, folder)
-    size = PretrainedTokenizer(folder).vocab_size
-    torch.manual_seed(0)
-    save_model(OmniModel(replace(SMALL, llm=replace(SMALL.llm, vocab_size=size))), folder)
-    return folder
+def folder(small_folder) -> Path:
+    return small_folder
 
 
 @pytest.fixture(scope='module')
@@ -234,3 +212,18 @@ def test_a_missing_folder_is_named(tmp_path):
 def test_bfloat16_runs_end_to_end(folder):
     engine = Engine.load(folder, dtype='bfloat16')
     assert steps(engine.prepare(text_only=True, greedy=True), 3)
+
+
+def test_written_but_silent_spans_and_a_longer_instruction(engine):
+    class Deaf:
+        def __call__(self, pieces):
+            return [False] * len(pieces)
+
+        def reset(self):
+            pass
+
+    plain = engine.prepare('Be kind.', text_only=True)
+    longer = engine.prepare('Be kind.', text_only=True, instruction_suffix='And brief.')
+    assert longer.conversation.length > plain.conversation.length
+    silent = engine.prepare('Be kind.', spoken_mask=Deaf)
+    assert type(silent.speech).__name__ == 'SilentSpanSpeech'
