@@ -26,7 +26,7 @@ from minicpmo_ros.node_table import NODE_SETS, NodeEntry, NodeSet
 from minicpmo_ros.transport import profile_variables
 
 # How long nodes may take to end before they are killed [s].
-END_SECONDS = 3.0
+END_SECONDS = 5.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -58,6 +58,11 @@ class NodeProcess:
         )
         self._reader = threading.Thread(target=self._pass_on, daemon=True)
         self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        return self._process.pid
 
     @property
     def exit_code(self) -> Optional[int]:

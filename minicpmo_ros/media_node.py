@@ -112,6 +112,7 @@ class MediaNode(Node):
 
     def _start(self) -> None:
         self._status = (Level.OK, 'playing')
+        self._audio_info.publish(_AUDIO_INFO)
         self.get_logger().info(f'playing {self._server.value.source}')
         self._player.start()
 

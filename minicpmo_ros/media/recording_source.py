@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
 from minicpmo_ros.errors import MediaError
@@ -49,13 +50,16 @@ class RecordingSource:
                 kind = KINDS[connection.msgtype]
                 yield Recorded((time - begin) / 1e9, kind, connection.msgtype, bytes(data))
 
-    def _open(self) -> AnyReader:
+    @contextmanager
+    def _open(self) -> Iterator[AnyReader]:
         try:
-            reader = AnyReader([self.path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-            reader.open()
-        except (AnyReaderError, OSError, ValueError) as error:
+            store = get_typestore(Stores.ROS2_JAZZY)
+            with AnyReader([self.path], default_typestore=store) as reader:
+                yield reader
+        except MediaError:
+            raise
+        except Exception as error:  # readers raise their own kinds for damaged files
             raise MediaError(f'{self.path} cannot be read as a recording: {error}') from error
-        return reader
 
 
 def _choose(connections: list[Any], topics: tuple[str, ...]) -> set[str]:
