@@ -1,0 +1,61 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+import json
+from pathlib import Path
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from minicpmo.engine import Engine
+from minicpmo.protocol import Decision, Unit
+from training.nano import voice
+from training.nano.language_training import MODEL_FOLDER
+from training.nano.make import FULL, Place, TINY, make, stages
+
+
+def _place(folder: Path) -> Place:
+    model = folder / 'model'
+    model.mkdir()
+    shutil.copy(MODEL_FOLDER / 'session.json', model)
+    return Place(folder / 'cache', folder / 'runs', model, folder / 'record.json')
+
+
+@pytest.fixture(scope='module')
+def made(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    assert not voice.missing_programs(), 'install espeak-ng, flite and festival: make setup'
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    place = _place(tmp_path_factory.mktemp('recipe'))
+    make(TINY, place)
+    torch.set_num_threads(threads)
+    return place
+
+
+def test_the_whole_recipe_makes_a_model_that_the_engine_runs(made: Place) -> None:
+    session = Engine.load(made.model).prepare(text_only=True)
+    second = np.zeros(16000, dtype=np.float32)
+    picture = np.zeros((480, 640, 3), dtype=np.uint8)
+    results = [session.step(Unit(index, second, (picture,))) for index in range(2)]
+    assert all(isinstance(result.decision, Decision) for result in results)
+    assert results[1].context_tokens > results[0].context_tokens > 0
+
+
+def test_every_stage_is_recorded_with_its_time_and_hardware(made: Place) -> None:
+    record = json.loads(made.record.read_text())
+    assert list(record) == list(stages(FULL, made))
+    assert all(entry['seconds'] >= 0 and entry['hardware'] for entry in record.values())
+    assert record['audio']['meaning'] > 0
+
+
+def test_a_finished_recipe_changes_nothing_when_run_again(made: Place) -> None:
+    weights = made.model / 'model.safetensors'
+    before = weights.read_bytes()
+    make(TINY, made)
+    assert weights.read_bytes() == before
+
+
+def test_the_weights_fit_into_25_megabytes(made: Place) -> None:
+    assert (made.model / 'model.safetensors').stat().st_size < 25e6
