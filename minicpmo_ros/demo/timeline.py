@@ -170,7 +170,7 @@ class _Row:
                 self._canvas.rectangle((*box, self._y(ROBOT_VOICE, 1.0)), fill, 4, hint)
         self._draw_voice(ROBOT_VOICE, self._timeline.voice(robot=True), ROBOT)
         here = [t for t in self._timeline.turns if self._begin <= t.begin < self._end]
-        for turn, following in zip(here, [*here[1:], None], strict=True):
+        for turn, following in zip(here, [*here, None][1:], strict=True):
             self._draw_words(turn, following)
 
     def _draw_words(self, turn: Turn, following: Turn | None) -> None:
