@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from minicpmo.protocol import Backend
+from minicpmo_ros.actions.action_tag import SpokenTokenMask
+from minicpmo_ros.actions.instruction import action_instruction
+from minicpmo_ros.actions.skill_file import load_skill_file
 from minicpmo_ros.errors import BackendError
 from minicpmo_ros.inference.parameter_set import InferenceParameters
-from minicpmo_ros.installation import model_folder
+from minicpmo_ros.installation import configuration_file, model_folder
 
 # Short names of the engines that ship with this package.
 BACKENDS = {'minicpmo': 'minicpmo.backend:load_backend'}
@@ -40,7 +43,10 @@ def load_backend(parameters: InferenceParameters) -> Backend:
 
 
 def session_options(parameters: InferenceParameters) -> dict[str, Any]:
-    """Return the options of ``Backend.prepare`` that the user set; the others stay the model's."""
+    """Return the options of ``Backend.prepare`` that the user set; the others stay the model's.
+
+    :raises AssistantError: when the allow-list of actions cannot be read.
+    """
     options: dict[str, Any] = {'seed': parameters.seed}
     for name in ('voice', 'yield_policy', 'window_mode'):
         if getattr(parameters, name) != 'auto':
@@ -53,6 +59,10 @@ def session_options(parameters: InferenceParameters) -> dict[str, Any]:
         options['force_listen_count'] = parameters.startup_listen_units
     if parameters.greedy:
         options['greedy'] = True
+    if parameters.action_tags:
+        skills = load_skill_file(configuration_file(parameters.skills_file))
+        options['instruction_suffix'] = action_instruction(skills)
+    options['spoken_mask'] = SpokenTokenMask
     return options
 
 

@@ -43,6 +43,17 @@ class InferenceParameters:
     instruction: str = parameter(
         '', 'system prompt; empty: the default of the model; a change begins a new conversation'
     )
+    action_tags: bool = parameter(
+        False,
+        'tell the model to ask for the enabled skills of skills_file with action tags '
+        '(for models that follow instructions; nano does not)',
+        read_only=True,
+    )
+    skills_file: str = parameter(
+        'skills.yaml',
+        'allow-list of robot actions, as in the bridge',
+        read_only=True,
+    )
     locale: str = parameter('en', 'language of the answers as a BCP 47 tag, sent with the text')
     yield_policy: str = parameter(
         'auto',

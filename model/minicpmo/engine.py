@@ -28,6 +28,7 @@ from minicpmo.session_option import (
     half_duplex_options,
     merged_options,
 )
+from minicpmo.speech.silent_span import SilentSpanSpeech
 from minicpmo.stream_encoder import StreamEncoder
 from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer
 from minicpmo.voice_library import VoiceLibrary
@@ -115,10 +116,14 @@ class Engine:
         values = merged_options(self.defaults, options)
         typed = duplex_options(values)
         instruction = self.defaults.instruction if system_prompt is None else system_prompt
+        if values.get('instruction_suffix'):
+            instruction = f'{instruction}\n{values["instruction_suffix"]}'
         prompt = DuplexPrompt.from_text(
             self.tokenizer, instruction, self.voices.prompt_rows(values)
         )
         speech = None if typed.text_only else self.voices.new_synthesizer(values)
+        if speech is not None and values.get('spoken_mask'):
+            speech = SilentSpanSpeech(speech, values['spoken_mask'](), self.tokenizer.decode)
         encoder = StreamEncoder(self.model)
         return DuplexSession(self.model.llm, self.tokenizer, encoder, speech, prompt, typed)
 

@@ -57,7 +57,10 @@ _WINDOW = {
 }
 _SESSION = {name: name for name in ('force_listen_count', 'text_only', 'context_tokens', 'seed')}
 _VOICE = ('voice', 'voice_reference')
-OPTION_NAMES = (*_SAMPLING, *_DECODING, *_WINDOW, *_SESSION, *_VOICE)
+# instruction_suffix: text behind the system prompt. spoken_mask: a factory of SpokenMask objects,
+# one per session, that keep what is written but not meant for the ear out of the speech.
+_PROMPT = ('instruction_suffix', 'spoken_mask')
+OPTION_NAMES = (*_SAMPLING, *_DECODING, *_WINDOW, *_SESSION, *_VOICE, *_PROMPT)
 
 _TURN_SAMPLING = (
     'greedy',

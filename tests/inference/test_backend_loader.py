@@ -1,0 +1,40 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
+import pytest
+
+from minicpmo_ros.errors import LocatedError, WorkspaceError
+from minicpmo_ros.inference.backend_loader import session_options
+from minicpmo_ros.inference.parameter_set import InferenceParameters
+
+SKILL = """
+skills:
+  dock:
+    description: Return to the charging station.
+    target: {kind: service, name: dock, type: std_srvs/srv/Trigger}
+"""
+
+
+def test_the_model_is_told_about_enabled_skills_only_when_wanted(tmp_path):
+    skills = tmp_path / 'skills.yaml'
+    skills.write_text(SKILL)
+    parameters = replace(InferenceParameters(), skills_file=str(skills))
+    assert 'instruction_suffix' not in session_options(parameters)
+    told = session_options(replace(parameters, action_tags=True))
+    assert '[do dock] Return to the charging station.' in told['instruction_suffix']
+
+
+def test_tags_are_never_spoken():
+    mask = session_options(InferenceParameters())['spoken_mask']()
+    assert mask(['Hello', ' [', 'do', ' dock', ']']) == [True, False, False, False, False]
+
+
+def test_a_broken_allow_list_is_reported(tmp_path):
+    broken = tmp_path / 'skills.yaml'
+    broken.write_text('skills: 3')
+    parameters = replace(InferenceParameters(), action_tags=True, skills_file=str(broken))
+    with pytest.raises(LocatedError):
+        session_options(parameters)
+    with pytest.raises(WorkspaceError):
+        session_options(replace(parameters, skills_file='nowhere.yaml'))
