@@ -128,9 +128,8 @@ class PerceptionNode(Node):
     # In the thread of the work queue
 
     def _hear(self, stamp: Optional[float], message: Any, now: float) -> None:
-        sound = self.microphone.sound(message)
-        if sound is not None:
-            self._publish(self.pipeline.push_sound(stamp, sound, now))
+        for block in self.microphone.read(stamp, message, now):
+            self._publish(self.pipeline.push_sound(*block))
         for frame in self.pipeline.aligner.freeze_frames():
             self._prepared[frame.stamp] = self._picture(frame)
 

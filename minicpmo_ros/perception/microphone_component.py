@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 import importlib
 import time
@@ -17,8 +18,11 @@ from minicpmo_ros.errors import MessageError, WorkspaceError
 from .audio_message import Sound, SoundFormat, read_info, reader_for
 
 NANOSECONDS = 1_000_000_000
-# audio_info is repeated about once a second; until then missing it is no problem [s].
+# audio_info is repeated about once a second; sound from before the first one waits so long [s].
 INFO_PATIENCE = 3.0
+MOST_EARLY = 300
+
+Block = tuple[Optional[float], Sound, float]
 TYPE_NAMES = {'ros_drivers': 'AudioDataStamped', 'mgonzs13': 'AudioStamped'}
 
 
@@ -62,6 +66,7 @@ class MicrophoneComponent:
         self._read = reader_for(self.message_type)
         self._first: Optional[float] = None
         self._info_came = False
+        self._early: deque[tuple[Optional[float], Any, float]] = deque(maxlen=MOST_EARLY)
         node.create_subscription(self.message_type, self.topic, self.receive, qos.MICROPHONE)
         if self.message_type.__name__ == TYPE_NAMES['ros_drivers']:
             info_type = importlib.import_module('audio_common_msgs.msg').AudioInfo
@@ -89,14 +94,27 @@ class MicrophoneComponent:
             self.sound_format = None
             self._on_problem(self.info_topic, str(error))
 
-    def sound(self, message: Any) -> Optional[Sound]:
-        """Return the samples of a message; None and a report when they cannot be used."""
+    def read(self, stamp: Optional[float], message: Any, now: float) -> list[Block]:
+        """Return what can be read now of this message and of those that waited for audio_info."""
+        if self._waits_for_info():
+            self._early.append((stamp, message, now))
+            return []
+        messages = [*self._early, (stamp, message, now)]
+        self._early.clear()
+        blocks = ((stamp, self._sound(message), now) for stamp, message, now in messages)
+        return [block for block in blocks if block[1] is not None]
+
+    def _waits_for_info(self) -> bool:
+        if self._info_came or self.message_type.__name__ != TYPE_NAMES['ros_drivers']:
+            return False
         if self._first is None:
             self._first = time.monotonic()
+        return time.monotonic() - self._first < INFO_PATIENCE
+
+    def _sound(self, message: Any) -> Optional[Sound]:
+        """Return the samples of a message; None and a report when they cannot be used."""
         try:
             return self._read(message, self.sound_format)
         except MessageError as error:
-            waiting = not self._info_came and time.monotonic() - self._first < INFO_PATIENCE
-            if self.sound_format is not None or not waiting:
-                self._on_problem(self.topic, str(error))
+            self._on_problem(self.topic, str(error))
             return None

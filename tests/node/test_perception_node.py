@@ -262,6 +262,16 @@ def test_compressed_sound_is_refused_with_the_remedy(ros):
         assert len(rig.wait_units(1)) == 1
 
 
+def test_sound_from_before_its_description_is_kept(ros):
+    with Rig() as rig:
+        rig.hear(0, 3)
+        rig.describe()
+        rig.hear(3, 10)
+        unit = rig.wait_units(1)[0]
+    assert abs(nanoseconds_of(unit.header.stamp) - rig.start) < 1000
+    assert not rig.node.rejections.entries()
+
+
 def test_broken_picture_is_reported_and_the_next_one_works(ros):
     with Rig() as rig:
         rig.describe()
