@@ -78,7 +78,9 @@ def main() -> int:
     if not force and STAMP.exists() and STAMP.read_text() == wanted:
         print('[build] up to date')
         return 0
-    environment = dict(os.environ, CMAKE_PREFIX_PATH=sys.prefix)
+    # Without this colcon asks make to wait while the machine is loaded by anything else.
+    jobs = f'-j{os.cpu_count() or 1}'
+    environment = {'MAKEFLAGS': jobs, **os.environ, 'CMAKE_PREFIX_PATH': sys.prefix}
     result = subprocess.run(
         colcon_command(), cwd=ROOT, env=environment, check=False, capture_output=True, text=True
     )
