@@ -29,7 +29,7 @@ class DecisionLog:
         log, chooser, choose = cls(), session.chooser, session.chooser.choose
 
         def choose_and_log(logits: Tensor) -> int:
-            log.logits.append(logits.clone())
+            log.logits.append(logits.cpu().clone())
             log.history.append(chooser.history_length)
             log.lengths.append(session.conversation.stream.length)
             log.chosen.append(choose(logits))
@@ -57,13 +57,13 @@ class RecordedDraws:
         """Return the recorded id."""
         self._index += 1
         event = self._events[self._index]
-        return torch.tensor([event['first_draw']])
+        return torch.tensor([event['first_draw']], device=probabilities.device)
 
     def final(self, probabilities: Tensor, ids: Tensor) -> Tensor:
         """Return where the recorded id stands among the candidates."""
         event = self._events[self._index]
         if 'final_draw' not in event:
-            return torch.tensor([0])  # the first draw has decided
+            return ids.new_zeros(1)  # the first draw has decided
         label = f'draw {self._index}'
         kept = probabilities > 0
         order = ids[kept].argsort()
@@ -74,7 +74,7 @@ class RecordedDraws:
             f'{label}: probabilities', probabilities[kept][order], event['final_probs']
         )
         place = (ids == event['final_draw']).nonzero()
-        return place[0] if len(place) else torch.tensor([0])
+        return place[0] if len(place) else ids.new_zeros(1)
 
     def reset(self) -> None:
         """Begin with the first draw."""

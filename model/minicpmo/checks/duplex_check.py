@@ -36,10 +36,12 @@ def check_duplex(vectors: Vectors) -> Iterator[StageResult]:
         return
     recorded = RecordedModel.load(vectors)
     for name in names:
-        yield from _replay(recorded, name)
+        yield from check_trace(recorded, name)
 
 
-def _replay(recorded: RecordedModel, name: str) -> Iterator[StageResult]:
+@torch.inference_mode()
+def check_trace(recorded: RecordedModel, name: str) -> Iterator[StageResult]:
+    """Replay one recorded conversation, ``name`` without ending."""
     trace = recorded.vectors.json(f'{name}.json')
     tensors = recorded.vectors.tensors(f'{name}.safetensors')
     numbers = Comparison(f'{name} logits', TOLERANCE)

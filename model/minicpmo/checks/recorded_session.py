@@ -56,14 +56,14 @@ KNOWN_GENERATE = {
 }
 
 
-def load_omni_model(vectors: Vectors) -> OmniModel:
+def load_omni_model(vectors: Vectors, device: torch.device | str = 'cpu') -> OmniModel:
     """Return the recorded model in float32; every recorded weight must have its place."""
     weights = vectors.weights
     table = weights.get('tts.model.embed_tokens.weight')
     config = ModelConfig.from_dict(vectors.config['model'])
     model = OmniModel(config, 0 if table is None else table.shape[0])
     model.load_state_dict(weights)
-    model.requires_grad_(False).eval()
+    model.requires_grad_(False).eval().to(device)
     if model.tts is not None:
         model.tts.prepare()
     return model
@@ -80,11 +80,11 @@ class RecordedModel:
     voice_rows: torch.Tensor
 
     @classmethod
-    def load(cls, vectors: Vectors) -> RecordedModel:
-        """Return everything that all traces share."""
+    def load(cls, vectors: Vectors, device: torch.device | str = 'cpu') -> RecordedModel:
+        """Return everything that all traces share, the weights on ``device``."""
         return cls(
             vectors,
-            load_omni_model(vectors),
+            load_omni_model(vectors, device),
             VectorTokenizer(vectors.id_map),
             vectors.tensors('inputs/audio.safetensors'),
             vectors.tensors('audio.safetensors')['offline.ref_chunk1s'],
@@ -110,9 +110,10 @@ class RecordedModel:
             Generation.ORIGINAL,
             vectors.tensors('token2wav_flow.safetensors'),
             vectors.tensors('token2wav_hift.safetensors'),
+            self.model.device,
         )
         prompt = vectors.tensors('token2wav_prompt.safetensors')
-        token2wav.flow.noise = prompt['rand_noise'][0].T.contiguous()
+        token2wav.flow.noise = prompt['rand_noise'][0].T.contiguous().to(self.model.device)
         codes = tuple(prompt['prompt_tokens'].flatten().tolist())
         voice = token2wav.prepare_voice(
             Prompt(codes, prompt['prompt_mel'][0], prompt['speaker'].flatten())
