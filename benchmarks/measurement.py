@@ -38,6 +38,7 @@ def conditions() -> dict[str, Any]:
         'processor': processor_name(),
         'cores': len(os.sched_getaffinity(0)),
         'load_before': os.getloadavg()[0],
+        'niceness': os.nice(0),
         'python': platform.python_version(),
         'system': f'{platform.system()} {platform.machine()}',
     }
@@ -61,7 +62,10 @@ def processor_name() -> str:
 def print_and_record(
     name: str, rows: Mapping[str, Mapping[str, Any]], record: bool, **extra: Any
 ) -> None:
-    """Print rows made by :func:`summary`; ``record`` writes results/NAME.json as well."""
+    """Print rows made by :func:`summary`; ``record`` writes them to results.
+
+    Written are NAME.json and, to be read by people, NAME.md.
+    """
     width = max(map(len, rows))
     for title, row in rows.items():
         numbers = '  '.join(f'{key} {row[key]:9.2f}' for key in ('p50', 'p95', 'max'))
@@ -70,3 +74,31 @@ def print_and_record(
         RESULTS.mkdir(exist_ok=True)
         content = {'conditions': conditions(), 'rows': dict(rows), **extra}
         (RESULTS / f'{name}.json').write_text(json.dumps(content, indent=2) + '\n')
+        (RESULTS / f'{name}.md').write_text(markdown(name, content))
+
+
+def markdown(name: str, content: Mapping[str, Any]) -> str:
+    """Return a result as a Markdown page: conditions, table of rows, and the rest as a list."""
+    lines = [f'# {name}', '']
+    lines += [f'* {key}: {value}' for key, value in content['conditions'].items()]
+    lines += [
+        '',
+        '| measured | n | p50 | p95 | max | unit |',
+        '| --- | --- | --- | --- | --- | --- |',
+    ]
+    for title, row in content['rows'].items():
+        numbers = ' | '.join(f'{row[key]:.2f}' for key in ('p50', 'p95', 'max'))
+        lines.append(f'| {title} | {row["n"]} | {numbers} | {row["unit"]} |')
+    rest = {key: value for key, value in content.items() if key not in ('conditions', 'rows')}
+    for key, value in rest.items():
+        lines += ['', f'## {key}', '', *_list(value)]
+    return '\n'.join(lines) + '\n'
+
+
+def _list(value: Any) -> list[str]:
+    """Return any result as lines of a Markdown list."""
+    if isinstance(value, Mapping):
+        return [f'* {key}: {entry}' for key, entry in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [f'* {entry}' for entry in value]
+    return [f'{value}']

@@ -11,6 +11,7 @@ import numpy as np
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.timer import Timer
 from sensor_msgs.msg import CompressedImage, Image
 
 from minicpmo_ros import qos
@@ -60,23 +61,22 @@ class CameraComponent:
         self.topic = f'{image}/compressed' if compressed else image
         self.received = 0
         self.thinned = False
-        self._limited = large_frame_rate > 0
+        self._node = node
+        self._rate = large_frame_rate
+        self._timer: Optional[Timer] = None
         self._on_frame = on_frame
         self._on_problem = on_problem
         self._gate = FrameGate()
         node.create_subscription(
             self.message_type, self.topic, self.receive, qos.CAMERA, callback_group=self._gate
         )
-        if self._limited:
-            # Also wakes the executor, which looks at the gate only then.
-            clock = Clock(clock_type=ClockType.STEADY_TIME)
-            node.create_timer(1.0 / large_frame_rate, self._open_gate, clock=clock)
 
     def receive(self, message: Any) -> None:
         """Take a message."""
         self.received += 1
-        self.thinned = self._limited and len(message.data) > LARGE_FRAME
-        self._gate.open = not self.thinned
+        self.thinned = self._rate > 0 and len(message.data) > LARGE_FRAME
+        if self.thinned:
+            self._close_gate()
         stamp = message.header.stamp
         nanoseconds: Optional[int] = stamp.sec * NANOSECONDS + stamp.nanosec
         if nanoseconds <= 0 or stamp.nanosec >= NANOSECONDS:
@@ -95,6 +95,13 @@ class CameraComponent:
         result = CompressedImage(header=message.header, format='jpeg')
         result.data = byte_array(encode_jpeg(pixels, quality))
         return result
+
+    def _close_gate(self) -> None:
+        self._gate.open = False
+        if self._timer is None:
+            # It also wakes the executor, which looks at the gate only then.
+            clock = Clock(clock_type=ClockType.STEADY_TIME)
+            self._timer = self._node.create_timer(1.0 / self._rate, self._open_gate, clock=clock)
 
     def _open_gate(self) -> None:
         self._gate.open = True

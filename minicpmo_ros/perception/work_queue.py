@@ -29,7 +29,7 @@ class WorkQueue:
     """
 
     def __init__(
-        self, idle: Job, failed: Callable[[Exception], None], period: float = 0.05
+        self, idle: Job, failed: Callable[[Exception], None], period: float = 0.1
     ) -> None:
         self._idle = idle
         self._failed = failed
