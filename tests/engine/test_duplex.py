@@ -54,7 +54,7 @@ def conversation_ids(cached_ids):
     return read
 
 
-def require_legal(ids, tokenizer):
+def require_legal(ids, tokenizer, carried=False):
     """Check the grammar prompt (unit input output terminator)* over a whole conversation."""
     tokens = SpecialTokens.from_tokenizer(tokenizer)
     letter = {
@@ -76,7 +76,8 @@ def require_legal(ids, tokenizer):
     }
     text = ''.join(letter.get(token, 'x') for token in ids)
     unit = '(U(x*)(IE+i)*E*([sxt]*)[LC]u)'
-    match = re.fullmatch(f'M[x]*AE+[x]*am{unit}*', text)
+    previous = '[x]*' if carried else ''
+    match = re.fullmatch(f'M[x]*AE+{previous}am{unit}*', text)
     assert match, text
     return text
 
@@ -338,6 +339,45 @@ def test_two_thousand_units_keep_memory_and_work_constant(new_session, make_unit
     assert len(session.chooser.history) <= 512
     assert len(session.conversation.window.units) < 40
     assert len(session.conversation.window.content_ids) <= 30
+
+
+@pytest.mark.parametrize(
+    'window',
+    [
+        WindowOptions(WindowMode.CONTEXT, max_units=1000, previous_max=30),
+        WindowOptions(WindowMode.BASIC, high=300, low=299),
+    ],
+    ids=lambda window: window.mode.value,
+)
+def test_a_window_that_is_too_wide_for_the_cache_forgets_earlier(
+    new_session, make_unit, tokenizer, conversation_ids, window
+):
+    session = new_session(window=window, context_tokens=400)
+    image = np.full((4, 4, 3), 30, np.uint8)
+    for index in range(40):
+        many = index % 10 == 9
+        session.step(make_unit(index, KINDS[index % 16], images=(image,) * (30 if many else 0)))
+        assert session.conversation.stream.length <= session.conversation.stream.cache.capacity
+    assert session.conversation.window.dropped_units > 10
+    text = require_legal(conversation_ids(session), tokenizer, carried=True)
+    rows = sum(record.length for record in session.conversation.window.units)
+    assert len(text) == session.conversation.window.preserved_rows + rows
+
+
+def test_a_unit_larger_than_the_cache_is_refused_before_anything_is_forgotten(
+    new_session, make_unit
+):
+    window = WindowOptions(WindowMode.CONTEXT, max_units=1000, previous_max=30)
+    session = new_session(window=window, context_tokens=200)
+    for index in range(3):
+        session.step(make_unit(index))
+    image = np.full((4, 4, 3), 30, np.uint8)
+    before = session.conversation.length
+    with pytest.raises(ContextOverflowError):
+        session.step(make_unit(3, images=(image,) * 30))
+    assert session.conversation.length == before
+    assert session.conversation.window.dropped_units == 0
+    assert session.step(make_unit(3)).context_tokens > before
 
 
 def test_a_closed_session_says_so(new_session, make_unit):
