@@ -41,7 +41,7 @@ bench:
 	$(PYTHON) scripts/run_benchmarks.py
 
 nano:
-	$(PYTHON) -m training.nano
+	$(PYTHON) -m training.nano.make
 
 clean:
 	rm -rf build install log demo_output .pytest_cache .ruff_cache
