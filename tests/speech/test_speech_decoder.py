@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from minicpmo.checks.speech_decoder_check import load_speech_decoder
 from minicpmo.config import SpeechConfig
 from minicpmo.errors import InputError
 from minicpmo.speech.code_sampler import CodeSampling
@@ -31,6 +32,32 @@ def test_rows_in_pieces_equal_rows_at_once(decoder):
             found = decoder.feed(part, pieces)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(pieces.keys[:, :, :30], whole.keys[:, :, :30], atol=1e-5, rtol=1e-4)
+
+
+def test_steps_of_equal_shape_give_the_same_rows(decoder):
+    caches = [decoder.new_cache(), decoder.new_cache()]
+    model = decoder.model
+    with torch.no_grad():
+        for row in torch.randn(12, decoder.config.hidden_size).split(1):
+            expected = model(row, caches[0], model.plan(caches[0], 1))
+            step = model.plan(caches[1], 1, span=64)
+            assert step.mask.shape == (1, 64)
+            found = model(row, caches[1], step)
+            torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_bfloat16_stays_near_float32(recorded, decoder, hidden):
+    half = load_speech_decoder(recorded).to(torch.bfloat16)
+    with torch.no_grad():
+        logits = [
+            one.logits(one.feed(duplex_condition(one, [1, 2, 3], hidden(3)), one.new_cache()))
+            for one in (decoder, half)
+        ]
+    assert logits[1].dtype == torch.float32
+    error = (logits[1] - logits[0]).abs()
+    assert 0 < error.max() < 0.1 * logits[0].abs().max()
+    stream = DuplexCodeStream(half, SAMPLING)
+    assert len(stream.generate([1, 2], hidden(2), False)) <= 25
 
 
 def test_last_code_joins_the_next_unit(decoder, hidden):

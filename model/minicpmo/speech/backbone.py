@@ -177,14 +177,17 @@ class Backbone(nn.Module):
         angle = (positions.float()[:, None] * frequency).repeat(1, 2)
         return angle.cos(), angle.sin()
 
-    def plan(self, cache: SpeechCache, count: int, first: int = 0) -> Step:
-        """Return where ``count`` further rows go; they see the cache from row ``first`` on."""
+    def plan(self, cache: SpeechCache, count: int, first: int = 0, span: int = 0) -> Step:
+        """Return where ``count`` further rows go; they see the cache from row ``first`` on.
+
+        span: attend to the cache up to this row at least, masked; makes steps of equal shape.
+        """
         weight = self.norm.weight
         offset = torch.arange(count, device=weight.device)
         cos, sin = self.angles(cache.position + offset)
-        last = cache.length + count
+        last = max(cache.length + count, span)
         mask = None
-        if count > 1:
+        if count > 1 or span:
             column = torch.arange(first, last, device=weight.device)
             mask = column[None] <= (cache.length + offset)[:, None]
         return Step(
