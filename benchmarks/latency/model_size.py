@@ -1,0 +1,130 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Models of three sizes with random weights: their contents do not change the work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from minicpmo.config import (
+    AudioConfig,
+    LanguageConfig,
+    ModelConfig,
+    SlicingConfig,
+    SpeechConfig,
+    VisionConfig,
+)
+from minicpmo.model import OmniModel
+from minicpmo.speech.flow_cache import Generation, Prompt
+from minicpmo.speech.synthesizer import ModelSpeech
+from minicpmo.speech.token2wav import Token2Wav
+from minicpmo.speech.token2wav_config import (
+    FRAMES_PER_CODE,
+    EncoderConfig,
+    EstimatorConfig,
+    FlowConfig,
+    Token2WavConfig,
+    VocoderConfig,
+)
+
+PROMPT_CODES = 125
+"""A reference voice of five seconds."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model to measure.
+
+    sound: sizes of flow and vocoder, None where the model has no speech of its own.
+    """
+
+    model: ModelConfig
+    sound: Token2WavConfig | None
+
+
+TINY = Size(
+    ModelConfig(
+        llm=LanguageConfig(314, 256, 96, 2, 8, 2, head_dim=16),
+        vision=VisionConfig(16, 32, 3, 2),
+        audio=AudioConfig(80, 32, 2, 2, 128),
+        speech=SpeechConfig(256, 16, 48, 2, 2, 2, num_text_tokens=314, audio_bos_token_id=253),
+    ),
+    Token2WavConfig(
+        FlowConfig(
+            input_size=16,
+            encoder=EncoderConfig(16, 2, 48, 2, 2),
+            estimator=EstimatorConfig(hidden_size=32, num_heads=2, head_dim=16, depth=2),
+        ),
+        VocoderConfig(base_channels=32, f0_channels=16),
+    ),
+)
+NANO = Size(
+    ModelConfig(
+        llm=LanguageConfig(512, 256, 512, 4, 4, 2, head_dim=64, rope_theta=10000.0),
+        vision=VisionConfig(128, 512, 4, 4, image_size=294),
+        audio=AudioConfig(80, 192, 4, 3, 768, max_source_positions=256),
+        slicing=SlicingConfig(scale_resolution=224),
+        query_num=8,
+        drop_vision_last_layer=False,
+    ),
+    None,
+)
+FULL = Size(
+    ModelConfig(
+        llm=LanguageConfig(151748, 4096, 12288, 36, 32, 8),
+        vision=VisionConfig(),
+        audio=AudioConfig(),
+        speech=SpeechConfig(),
+    ),
+    Token2WavConfig(),
+)
+SIZES = {'tiny': TINY, 'nano': NANO, 'full': FULL}
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """Create tensors of this type inside the block."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def random_model(size: Size, device: torch.device, dtype: torch.dtype) -> OmniModel:
+    """Return a model with random weights, made on the device."""
+    torch.manual_seed(0)
+    with default_dtype(dtype), torch.device(device):
+        model = OmniModel(size.model)
+    if model.tts is not None:
+        model.tts.prepare()
+    return model.requires_grad_(False).eval()
+
+
+def speech_factory(
+    size: Size, model: OmniModel, device: torch.device
+) -> Callable[[], ModelSpeech | None]:
+    """Return a function that makes the speech of a new session."""
+    if size.sound is None or model.tts is None:
+        return lambda: None
+    decoder = model.tts
+    with torch.device(device):
+        sound = Token2Wav.empty(size.sound, Generation.ORIGINAL)
+    sound.flow.requires_grad_(False).eval().prepare()
+    sound.vocoder.requires_grad_(False).eval().prepare()
+    voice = sound.prepare_voice(_random_prompt(size.sound, device))
+    return lambda: ModelSpeech(decoder, sound, voice)
+
+
+def _random_prompt(config: Token2WavConfig, device: torch.device) -> Prompt:
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randint(config.flow.vocab_size, (PROMPT_CODES,), generator=generator)
+    frames = PROMPT_CODES * FRAMES_PER_CODE
+    mel = torch.randn(frames, config.flow.output_size, generator=generator)
+    speaker = torch.randn(config.flow.spk_embed_dim, generator=generator)
+    return Prompt(tuple(codes.tolist()), mel.to(device), speaker.to(device))

@@ -1,0 +1,191 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Measure what one second of conversation costs, stage by stage.
+
+``python -m benchmarks.unit_latency --size nano`` prints p50, p95 and maximum of every stage of
+listening units, of such with a picture, and of speaking units in the middle of a turn (8 text
+tokens and 25 speech codes, one second of sound), the number of language model forwards and of
+vocabulary rows, the bytes of the caches, and how far decoding is from the physical floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.latency.copy_bandwidth import copy_bandwidth, decode_bytes
+from benchmarks.latency.model_size import SIZES
+from benchmarks.latency.session_engine import SessionEngine
+from benchmarks.latency.unit_engine import UnitCost, UnitEngine, UnitKind, load_adapter
+from benchmarks.measurement import print_and_record, summary
+from minicpmo.checkpoint import empty_model, expected_shapes
+from minicpmo.engine import DTYPES, choose_device, choose_dtype
+from minicpmo.errors import ConfigurationError
+from minicpmo.memory_plan import available_memory, plan_memory
+
+WARM_UP = 3
+TEXT_TOKENS = 8
+MILLISECONDS = 1e3
+SHORTEST_MS = 0.01
+"""A stage that a kind of unit does not have takes less."""
+OFFICIAL_FORWARDS = {
+    'listen': '3',
+    'listen with picture': '6',
+    'speak': 'n + 3, n = tokens fed with <|speak|>',
+    'speak with picture': 'n + 6',
+}
+"""Counted in the official code, for comparison."""
+
+
+Costs = dict[str, list[UnitCost]]
+"""Measured units by the name of their kind."""
+
+
+def measure(engine: UnitEngine, kinds: Sequence[UnitKind], count: int) -> Costs:
+    """Return the cost of ``count`` units of every kind, after a warm-up."""
+    costs: Costs = {}
+    for kind in kinds:
+        for _ in range(WARM_UP):
+            engine.run(kind)
+        costs[kind.name] = [engine.run(kind) for _ in range(count)]
+    return costs
+
+
+def rows_of(engine: UnitEngine, costs: Costs) -> dict[str, dict[str, Any]]:
+    """Return one statistics row per unit kind and stage [ms], with the counts."""
+    rows = {}
+    for kind, units in costs.items():
+        for stage in units[0].stages:
+            times = np.array([unit.stages[stage] for unit in units]) * MILLISECONDS
+            if times.max() > SHORTEST_MS:
+                rows[f'{engine.name} {kind} {stage}'] = summary(times, 'ms')
+    return rows
+
+
+def counts_of(engine: UnitEngine, costs: Costs) -> dict[str, Any]:
+    """Return forwards and vocabulary rows per unit kind, and the bytes of the caches."""
+    counts: dict[str, Any] = {'cache_bytes': engine.cache_bytes}
+    for kind, units in costs.items():
+        counts[kind] = {
+            'forwards': sorted({unit.forwards for unit in units if unit.forwards is not None}),
+            'vocabulary_rows': sorted(
+                {unit.vocabulary_rows for unit in units if unit.vocabulary_rows is not None}
+            ),
+        }
+    return counts
+
+
+def floor_of(
+    size: str, device: torch.device, dtype: torch.dtype, speaking: Sequence[UnitCost]
+) -> dict[str, float]:
+    """Return the bandwidth, the floor of one decoded token and the measured ratio to it."""
+    bandwidth = copy_bandwidth(device)
+    floor = decode_bytes(SIZES[size].model.llm, dtype) / bandwidth
+    decoded = np.median([unit.stages['decode'] / (unit.forwards - 1) for unit in speaking])
+    return {
+        'copy_gigabytes_per_second': bandwidth / 1e9,
+        'floor_ms_per_token': floor * MILLISECONDS,
+        'decode_ms_per_token': float(decoded) * MILLISECONDS,
+        'ratio_to_floor': float(decoded) / floor,
+    }
+
+
+def require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Print the plan; raise ConfigurationError if the model does not fit on the device."""
+    config = SIZES[size].model
+    shapes = expected_shapes(empty_model(config))
+    plan = plan_memory(config, shapes, dtype, device_type=device.type)
+    plan.require_fit(available_memory(device))
+    print(plan.table())
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(prog='python -m benchmarks.unit_latency', description=__doc__)
+    parser.add_argument('--size', choices=SIZES, default='nano')
+    parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
+    parser.add_argument('--dtype', default='auto', choices=('auto', *DTYPES))
+    parser.add_argument('--units', type=int, default=40, help='measured units of every kind')
+    parser.add_argument('--context', type=int, default=0, help='rows in the cache beforehand')
+    parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
+    parser.add_argument('--adapter', action='append', default=[], help='FILE.py:CLASS, repeatable')
+    parser.add_argument('--record', action='store_true', help='write benchmarks/results')
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; return 1 with a message if the model cannot be measured here."""
+    options = parse(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        device = choose_device(options.device)
+        dtype = choose_dtype(options.dtype, device)
+        require_memory(options.size, device, dtype)
+        engines: list[UnitEngine] = [SessionEngine(options.size, device, dtype, options.context)]
+        engines += [load_adapter(a, options.size, device, dtype) for a in options.adapter]
+    except ConfigurationError as error:
+        print(error)
+        return 1
+    run(options, engines, device, dtype)
+    return 0
+
+
+def run(
+    options: argparse.Namespace,
+    engines: Sequence[UnitEngine],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> None:
+    """Measure all engines one after the other and print the table."""
+    side = SIZES[options.size].model.slicing.scale_resolution
+    kinds = (
+        UnitKind('listen'),
+        UnitKind('listen with picture', side),
+        UnitKind('speak', 0, TEXT_TOKENS),
+        UnitKind('speak with picture', side, TEXT_TOKENS),
+    )
+    rows, counts, floor = {}, {}, {}
+    for engine in engines:
+        costs = measure(engine, kinds, options.units)
+        rows.update(rows_of(engine, costs))
+        counts[engine.name] = counts_of(engine, costs)
+        if isinstance(engine, SessionEngine):
+            floor = floor_of(options.size, device, dtype, costs['speak'])
+        engine.close()
+    hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
+    details = {
+        'device': hardware,
+        'dtype': str(dtype).removeprefix('torch.'),
+        'threads': torch.get_num_threads(),
+        'torch': torch.__version__,
+        'text_tokens': TEXT_TOKENS,
+        'counts': counts,
+        'official_forwards': OFFICIAL_FORWARDS,
+        'floor': floor,
+    }
+    name = f'unit_latency_{options.size}_{device.type}_{details["dtype"]}'
+    print_and_record(name, rows, options.record, **details)
+    print_details(counts, floor)
+
+
+def print_details(counts: dict[str, Any], floor: dict[str, float]) -> None:
+    """Print counts and floor below the table of times."""
+    for engine, values in counts.items():
+        print(f'{engine} caches: {values.pop("cache_bytes") / (1 << 20):.1f} MiB')
+        for kind, numbers in values.items():
+            print(
+                f'{engine} {kind}: forwards {numbers["forwards"]}, '
+                f'vocabulary rows {numbers["vocabulary_rows"]} '
+                f'(official code: {OFFICIAL_FORWARDS[kind]} forwards)'
+            )
+    for name, value in floor.items():
+        print(f'{name} {value:.4g}')
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
