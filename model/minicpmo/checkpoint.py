@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 
 from minicpmo.config import PARTS, ModelConfig
 from minicpmo.errors import CheckpointError
+from minicpmo.memory_plan import MemoryPlan, plan_memory
 from minicpmo.model import OmniModel
 from minicpmo.shard import SINGLE_FILES, StoredTensor, read_folder
 
@@ -93,6 +94,23 @@ def load_model(
     if model.tts is not None:
         model.tts.prepare()
     return model.requires_grad_(False).eval()
+
+
+def plan_load(
+    folder: Path | str,
+    config: ModelConfig,
+    device: torch.device,
+    dtype: torch.dtype,
+    context_tokens: int,
+) -> MemoryPlan:
+    """Return what loading ``folder`` and one session with it will take; raise CheckpointError.
+
+    Args as for :func:`load_model`; ``context_tokens`` is the size of a session's cache.
+    """
+    left_out = [part for part in PARTS if getattr(config, part) is None]
+    stored = without_parts(read_folder(Path(folder)), left_out)
+    shapes = {name: tensor.shape for name, tensor in stored.items()}
+    return plan_memory(config, shapes, dtype, context_tokens, device_type=device.type)
 
 
 def without_parts(

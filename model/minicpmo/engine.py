@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 import enum
+import logging
 from pathlib import Path
 from typing import Optional
 
@@ -13,12 +14,13 @@ import torch
 
 from minicpmo.chat import ChatSession
 from minicpmo.chat_prompt import Content
-from minicpmo.checkpoint import load_model
+from minicpmo.checkpoint import load_model, plan_load
 from minicpmo.config import PARTS, ModelConfig
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ConfigurationError
 from minicpmo.half_duplex import HalfDuplexSession
+from minicpmo.memory_plan import available_memory
 from minicpmo.model import OmniModel
 from minicpmo.protocol import Capabilities
 from minicpmo.session_option import (
@@ -33,6 +35,8 @@ from minicpmo.stream_encoder import StreamEncoder
 from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer
 from minicpmo.voice_library import VoiceLibrary
 from minicpmo.yes_no import YesNoQuestion
+
+_LOGGER = logging.getLogger(__name__)
 
 DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16, 'float16': torch.float16}
 
@@ -94,17 +98,24 @@ class Engine:
 
         Raises:
             CheckpointError: the folder is incomplete, damaged or does not fit its config.
-            ConfigurationError: an option or a config value is unknown.
+            ConfigurationError: an option or a config value is unknown, or the model does not fit
+                into the memory that is free.
         """
         folder = Path(folder)
         place = choose_device(device)
         config = ModelConfig.from_folder(folder)
         if parts is not None:
             config = config.without(*(part for part in PARTS if part not in parts))
-        model = load_model(folder, config, place, choose_dtype(dtype, place), progress)
+        kind = choose_dtype(dtype, place)
+        defaults = SessionDefaults.from_folder(folder)
+        rows = duplex_options(merged_options(defaults, {})).cache_rows
+        plan = plan_load(folder, config, place, kind, rows)
+        plan.require_fit(available_memory(place))
+        _LOGGER.info('memory on %s\n%s', place, plan.table())
+        model = load_model(folder, config, place, kind, progress)
         tokenizer = PretrainedTokenizer(folder)
         voices = VoiceLibrary(model, folder / 'assets')
-        return cls(model, tokenizer, voices, SessionDefaults.from_folder(folder))
+        return cls(model, tokenizer, voices, defaults)
 
     def prepare(self, system_prompt: Optional[str] = None, **options: object) -> DuplexSession:
         """Return a new duplex session; see ``session_option.OPTION_NAMES`` for the options.

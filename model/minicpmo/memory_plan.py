@@ -144,9 +144,10 @@ def available_memory(device: torch.device) -> int:
 def _weight_items(shapes: Mapping[str, tuple[int, ...]], size: int) -> list[MemoryItem]:
     counts = dict.fromkeys(PART_NAMES, 0)
     for name, shape in shapes.items():
-        counts[name.split('.', 1)[0]] += prod(shape)
+        part = name.split('.', 1)[0]
+        counts[part] = counts.get(part, 0) + prod(shape)
     return [
-        MemoryItem(PART_NAMES[part], 'weights', count * size)
+        MemoryItem(PART_NAMES.get(part, part), 'weights', count * size)
         for part, count in counts.items()
         if count
     ]

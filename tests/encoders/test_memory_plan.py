@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from minicpmo.checkpoint import empty_model, expected_shapes, load_model
+from minicpmo import engine
+from minicpmo.checkpoint import empty_model, expected_shapes, load_model, save_model
 from minicpmo.config import ModelConfig
 from minicpmo.errors import ConfigurationError
 from minicpmo.memory_plan import MemoryPlan, available_memory, plan_memory
+from minicpmo.model import OmniModel
 
 TINY = Path(__file__).parents[1] / 'data' / 'minicpmo45'
 
@@ -68,3 +70,12 @@ def test_table_shows_every_item_and_the_sum():
 
 def test_free_memory_of_this_machine_is_known():
     assert 0 < available_memory(torch.device('cpu')) < 1 << 50
+
+
+def test_loading_is_refused_before_any_weight_is_read(tmp_path, monkeypatch):
+    model = OmniModel(ModelConfig.from_folder(TINY).without('speech'))
+    save_model(model, tmp_path)
+    monkeypatch.setattr(engine, 'available_memory', lambda device: 1000)
+    monkeypatch.setattr(engine, 'load_model', lambda *arguments: pytest.fail('was loaded'))
+    with pytest.raises(ConfigurationError, match='GiB are free'):
+        engine.Engine.load(tmp_path, device='cpu')
