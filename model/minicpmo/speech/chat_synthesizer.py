@@ -19,9 +19,6 @@ from minicpmo.speech.sound_stream import SoundStream
 from minicpmo.speech.token2wav import Token2Wav
 from minicpmo.speech.token2wav_config import SAMPLE_RATE
 
-TEXT_TOKENS_PER_CHUNK = 10
-"""Text tokens of one call in the official code; the last chunk of a reply may be shorter."""
-
 
 class ChatSpeech:
     """Implements ``SpeechSynthesizer`` for replies spoken in chunks of ten text tokens."""

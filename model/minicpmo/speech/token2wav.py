@@ -14,7 +14,7 @@ from minicpmo.speech.causal_vocoder import CausalVocoder, CausalVocoderState
 from minicpmo.speech.flow import Flow
 from minicpmo.speech.flow_cache import FlowState, Generation, Prompt, PromptCache
 from minicpmo.speech.noise import SourceNoise
-from minicpmo.speech.token2wav_config import SAMPLE_RATE, Token2WavConfig
+from minicpmo.speech.token2wav_config import Token2WavConfig
 from minicpmo.speech.vocoder import Vocoder, VocoderState
 
 _SHOWN = 20
@@ -22,8 +22,6 @@ _SHOWN = 20
 
 class Token2Wav:
     """Loaded sound assets; many streams share them."""
-
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, flow: Flow, vocoder: Vocoder | CausalVocoder) -> None:
         self.flow, self.vocoder = flow, vocoder
