@@ -24,6 +24,7 @@ from training.nano.symbolic_stream import SentencePool, SymbolicStreamWriter
 from training.nano.trainer import Schedule, Trainer
 
 _CUTS = 4  # sequences taken from one script
+_DENSE = 0.6  # share of conversations in which something happens in nearly every unit
 
 
 class SymbolicSequences:
@@ -39,7 +40,8 @@ class SymbolicSequences:
         """Return a cut of a conversation of random length."""
         if not self._ready:
             units = int(self._rng.integers(WINDOW_UNITS, 300))
-            script = write_script(self._rng, self._pool, False, units)
+            style = 'dense' if self._rng.random() < _DENSE else None
+            script = write_script(self._rng, self._pool, False, units, style)
             stream = self._streams.write(self._rng, script)
             for _ in range(_CUTS):
                 first = self._first(units)

@@ -35,6 +35,10 @@ STYLES = {
         Mood(activity=0.05, addressed=0.6, background=0.06, watch=0.6), Pace(0.8, 0.003, (45, 110))
     ),
     'eventful': Style(Mood(activity=0.3, watch=0.5), Pace(2.0, 0.03, (3, 12))),
+    'dense': Style(
+        Mood(activity=0.9, addressed=0.88, interruption=0.15, backchannel=0.1, watch=0.3),
+        Pace(2.5, 0.02, (2, 8)),
+    ),
     'long watch': Style(
         Mood(activity=0.08, addressed=0.5, background=0.06, watch=0.95),
         Pace(0.5, 0.0, (62, 90)),
@@ -44,7 +48,8 @@ STYLES = {
     ),
 }
 _STYLE_SHARES = {
-    'busy': 0.3,
+    'busy': 0.2,
+    'dense': 0.1,
     'calm': 0.14,
     'waiting': 0.12,
     'eventful': 0.25,
