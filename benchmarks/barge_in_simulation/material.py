@@ -61,6 +61,12 @@ INTERRUPTIONS = (
     'Sorry, could you turn on the light over there?',
     'Listen, I need to call my daughter first.',
 )
+QUESTIONS = (
+    'Where do I find the coffee?',
+    'What is new today?',
+    'What did I forget?',
+    'How does it look outside?',
+)
 BACKCHANNELS = ('Mm-hm.', 'Yes.', 'Uh-huh.', 'Okay.', 'Right.', 'Yeah.', 'I see.', 'Sure.')
 CHINESE_BACKCHANNELS = ('嗯', '对')
 BROADCAST = (
@@ -89,7 +95,7 @@ class Material:
     def prepare(self, jobs: list[tuple[Voice, str]]) -> None:
         """Synthesise sentences in one go."""
         missing = sorted(set(jobs) - set(self._speech), key=repr)
-        for job, samples in zip(missing, synthesize_many(missing)):
+        for job, samples in zip(missing, synthesize_many(missing), strict=True):
             self._speech[job] = samples.astype(np.float32) / 32768.0
 
     def speech(self, voice: Voice, text: str) -> np.ndarray:

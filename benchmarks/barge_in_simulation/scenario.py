@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 # Kinds of events. Only an interruption is meant for the robot.
 INTERRUPTION = 'interruption'
@@ -37,7 +37,7 @@ class Scenario:
     """One scene, repeated with other voices, sentences and rooms.
 
     echo: level of the robot's echo re the user, both at the microphone [dB].
-    silence: before the robot begins [s].
+    silence: before the robot begins, with the user's question in it [s].
     thinking: time between the model's decision and its first sound [s].
     volume_change: factor on the volume from one second into the answer on.
     monologue: the robot talks so long and nobody else does [s].
@@ -50,11 +50,11 @@ class Scenario:
     delay: float = 0.06
     drift: float = 30.0
     clipping: float = 0.5
-    silence: float = 2.0
+    silence: float = 3.2
     thinking: float = 0.2
     volume_change: float = 1.0
     monologue: float = 0.0
-    trials: int = field(default=22)
+    trials: int = 20
 
 
 def _interruption(time: float) -> tuple[Event, ...]:
@@ -77,9 +77,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         Scenario(f'{time} s into the answer', 'interruption', _interruption(time))
         for time in (0.3, 6.0)
     ),
-    Scenario(
-        'while thinking', 'interruption', _interruption(-0.9), thinking=1.5
-    ),
+    Scenario('while thinking', 'interruption', _interruption(-0.9), thinking=1.5),
     Scenario(
         'two, one second apart',
         'interruption',
@@ -91,13 +89,16 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario('overdriven loudspeaker', 'interruption', _interruption(2.0), clipping=2.0),
     Scenario('backchannel', 'backchannel', (Event(BACKCHANNEL, 'backchannel', 2.0),)),
     Scenario(
-        'backchannel, echo +6 dB', 'backchannel', (Event(BACKCHANNEL, 'backchannel', 2.0),), echo=6.0
+        'backchannel, echo +6 dB',
+        'backchannel',
+        (Event(BACKCHANNEL, 'backchannel', 2.0),),
+        echo=6.0,
     ),
     Scenario('cough', 'noise', _noise('cough', 2.0, 0.0)),
     Scenario('door slam', 'noise', _noise('door', 2.0, 6.0, 1.0)),
     Scenario('dishes', 'noise', _noise('dishes', 2.0, -3.0, 4.0)),
     Scenario('music', 'noise', _noise('music', 1.0, -6.0, 8.0)),
-    Scenario('television on', 'noise', _noise('broadcast', -8.0, -12.0, 18.0), silence=9.0),
+    Scenario('television on', 'noise', _noise('broadcast', -9.5, -12.0, 18.0), silence=10.0),
     Scenario('television begins', 'noise', _noise('broadcast', 2.0, -12.0, 8.0)),
     Scenario('second person', 'noise', _noise('person', 2.0, -12.0)),
     *(

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 import math
-from typing import Callable, Optional, Union
+from typing import Callable, Optional
+
+import numpy as np
 
 from benchmarks.barge_in_simulation.acoustic_path import EchoPath, PathConfig, room_response
 from benchmarks.barge_in_simulation.baseline import FlushAfter
@@ -18,17 +20,17 @@ from benchmarks.barge_in_simulation.material import (
     CHINESE_VOICE,
     CONVERSATION,
     INTERRUPTIONS,
-    Material,
+    QUESTIONS,
     ROBOT_VOICES,
     USER_VOICES,
+    Material,
 )
-from benchmarks.barge_in_simulation.scenario import Event, INTERRUPTION, Scenario
+from benchmarks.barge_in_simulation.scenario import INTERRUPTION, Event, Scenario
 from minicpmo_ros.barge_in.controller import BargeInController, Command, PlaybackReport
 from minicpmo_ros.barge_in.policy import Output
 from minicpmo_ros.barge_in.speech_evidence import SpeechFrame
 from minicpmo_ros.sound_device.audio_engine import AudioEngine
 from minicpmo_ros.sound_device.playback_queue import SpeechPiece
-import numpy as np
 from training.nano.sound import colored_noise, convolve
 from training.nano.voice import SAMPLE_RATE
 
@@ -38,13 +40,13 @@ NOISE_LEVEL = 10 ** (-66 / 20)
 PIECE_SECONDS = 1.0
 # The model works a little faster than real time, and goes on for a while after a cut it missed.
 PIECE_INTERVAL = 0.9
-LATE_PIECES = 3
-AFTER_SECONDS = 2.5
+LATE_PIECES = 2
+AFTER_SECONDS = 1.5
 REPORT_BLOCKS = 10
 # Energy of the direct sound over that of the room [dB], by source.
 DIRECTNESS = {'user': 9.0, 'backchannel': 9.0, 'broadcast': -2.0, 'person': 0.0}
 
-PolicyLike = Union[BargeInController, FlushAfter]
+PolicyLike = BargeInController | FlushAfter
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,12 @@ class Trial:
         wet = convolve(dry, room_response(self._random, self._decay, direct))
         return wet * np.float32(10 ** (event.level / 20))
 
+    def _question(self) -> tuple[np.ndarray, int]:
+        """Return the question that the robot answers, and where in it the speech ends."""
+        dry = self._material.speech(self._user, QUESTIONS[self._number % len(QUESTIONS)])
+        response = room_response(self._random, self._decay, DIRECTNESS['user'])
+        return convolve(dry, response), dry.size
+
     def run(self, system: System) -> Record:
         """Run the scene and return what happened."""
         run = _Run(self._scenario, system, self._robot_begin, self._answer, self._duration())
@@ -148,10 +156,13 @@ class Trial:
         run.path = EchoPath(path, self._echo_response, BLOCK)
         noise = colored_noise(self._random, run.room.size, 1.0)
         run.room += noise * NOISE_LEVEL
+        run.add(self._robot_begin - 0.9, *self._question())
         for event in self._scenario.events:
             if not event.after_cut:
                 run.place(event, self._robot_begin + event.time, self._sound(event))
-        run.later = [(event, self._sound(event)) for event in self._scenario.events if event.after_cut]
+        run.later = [
+            (event, self._sound(event)) for event in self._scenario.events if event.after_cut
+        ]
         run.go()
         return run.record
 
@@ -196,6 +207,12 @@ class _Run:
         self.reported: Optional[tuple] = None
         self.echo = np.zeros(BLOCK, np.float32)
 
+    def add(self, end: float, sound: np.ndarray, length: int) -> None:
+        """Let a sound be heard whose first ``length`` samples end at a time [s]."""
+        first = max(int(end * SAMPLE_RATE) - length, 0)
+        space = self.room[first : first + sound.size]
+        space += sound[: space.size]
+
     def place(self, event: Event, begin: float, sound: np.ndarray) -> None:
         """Let a sound be heard from a time on [s]."""
         first = int(begin * SAMPLE_RATE)
@@ -207,6 +224,9 @@ class _Run:
         """Run block by block."""
         for number in range(self.blocks):
             self.block(number)
+            if self.cut_at is not None and not self.later:
+                if number * BLOCK_SECONDS > self.cut_at + LATE_PIECES * PIECE_INTERVAL:
+                    return
 
     def block(self, number: int) -> None:
         """Run 10 ms: what was decided before takes effect first."""

@@ -72,12 +72,23 @@ class BargeInConfig:
     noise_margin: float = parameter(
         6.0, 'how far speech must rise above the noise floor', 0.0, 30.0, unit='dB'
     )
-    overlap_allowance: float = parameter(
-        20.0,
-        'by how much both level rules are relaxed while the robot is heard: cancellation'
-        ' weakens the user then',
+    speaker_margin: float = parameter(
+        9.0,
+        'how far below the people the robot has just answered somebody may be; farther ones talk'
+        ' to each other or on television',
         0.0,
-        100.0,
+        60.0,
+        unit='dB',
+    )
+    speaker_memory: float = parameter(
+        60.0, 'time after which their level is forgotten', 0.0, 3600.0, unit='s'
+    )
+    overlap_allowance: float = parameter(
+        12.0,
+        'how much farther below they may be to pause the robot while it is heard: cancellation'
+        ' weakens them then; going on takes the full level',
+        0.0,
+        60.0,
         unit='dB',
     )
     patience: float = parameter(

@@ -13,6 +13,7 @@ from minicpmo_ros.barge_in.configuration import OPEN, PUSH_TO_TALK, BargeInConfi
 from minicpmo_ros.barge_in.heard_speech import HeardSpeech
 from minicpmo_ros.barge_in.noise_floor import NoiseFloor
 from minicpmo_ros.barge_in.policy import Input, Output, Policy, State
+from minicpmo_ros.barge_in.speaker_level import SpeakerLevel
 from minicpmo_ros.barge_in.speech_evidence import SpeechEvidence, SpeechFrame
 from minicpmo_ros.epoch_gate import EpochGate
 
@@ -93,6 +94,7 @@ class BargeInController:
         self.config = config or BargeInConfig()
         self.policy = Policy()
         self.noise_floor = NoiseFloor()
+        self.speaker_level = SpeakerLevel()
         self.heard = HeardSpeech()
         self._evidence = SpeechEvidence(self.config)
         self._gate = EpochGate()
@@ -166,17 +168,24 @@ class BargeInController:
         """Begin anew; the void epoch stays, since old speech must never play."""
         self.policy.reset()
         self.noise_floor.reset()
+        self.speaker_level.reset()
         self.heard.reset()
         self._evidence.reset()
         self._seen = _Observed(epoch=self._gate.voided)
 
     def _counts(self, frame: SpeechFrame) -> bool:
         """Return whether a frame is speech of a person near enough."""
+        config = self.config
         overlap = frame.time <= self._seen.heard_until
-        floor = max(self.config.minimum_level, self.noise_floor.level + self.config.noise_margin)
+        speaker = self.speaker_level.at(frame.time, config.speaker_memory)
         if overlap:
-            floor -= self.config.overlap_allowance
-        threshold = self.config.overlap_threshold if overlap else self.config.threshold
+            speaker -= config.overlap_allowance
+        floor = max(
+            config.minimum_level,
+            self.noise_floor.level + config.noise_margin,
+            speaker - config.speaker_margin,
+        )
+        threshold = config.overlap_threshold if overlap else config.threshold
         return frame.probability >= threshold and not frame.level < floor
 
     def _onset(self, time: float) -> float:
@@ -215,7 +224,7 @@ class BargeInController:
             return self._apply(Input.TURN_CLOSED, time, math.nan)
         self._seen.turn_id = max(self._seen.turn_id, turn_id)
         if self.state in (State.QUIET, State.HALTED):
-            self.noise_floor.robot_answers()
+            self.speaker_level.learn(time, self.noise_floor.robot_answers())
             if self.state is State.QUIET:
                 self._evidence.reset()
             return self._apply(Input.TURN_OPENED, time, math.nan)

@@ -42,9 +42,11 @@ class NoiseFloor:
         """Note that the loudspeaker plays at this time [s]: nothing is learned from it."""
         self._robot_heard_at = time
 
-    def robot_answers(self) -> None:
-        """Forget the speech that the robot now answers."""
+    def robot_answers(self) -> list[float]:
+        """Forget the speech that the robot now answers and return its levels [dBFS]."""
+        levels = [level for _, level in self._waiting]
         self._waiting.clear()
+        return levels
 
     def learn(self, time: float, level: float, speech: bool) -> None:
         """Take one frame in at ``time`` [s] with ``level`` [dBFS]."""

@@ -9,18 +9,20 @@ from typing import Protocol
 
 import numpy as np
 
-SAMPLE_RATE = 16000
-FRAME_SAMPLES = 160  # 10 ms, the only length WebRTC takes
+from minicpmo_ros.sound_device.echo_filter import FRAME_SAMPLES, SAMPLE_RATE, EchoFilter
 
 
 class EchoCancellation(enum.Enum):
     """Who cancels the echo.
 
-    SOFTWARE: WebRTC AEC3 in this process. HARDWARE: a microphone array or the sound server does
-    it. NONE: nobody, e.g. because the robot has headphones or no loudspeaker.
+    SOFTWARE: a linear filter and WebRTC AEC3 in this process.
+    WEBRTC: AEC3 alone.
+    HARDWARE: a microphone array or the sound server.
+    NONE: nobody, e.g. because the robot has headphones or no loudspeaker.
     """
 
     SOFTWARE = 'software'
+    WEBRTC = 'webrtc'
     HARDWARE = 'hardware'
     NONE = 'none'
 
@@ -98,8 +100,41 @@ class WebRtcEchoCanceller:
         return self._frame_type(bytearray(samples.tobytes()), SAMPLE_RATE, 1, FRAME_SAMPLES)
 
 
+class CascadedEchoCanceller:
+    """A linear filter first, AEC3 for what it leaves.
+
+    Measured in the simulated room at an echo 6 dB louder than the user: AEC3 alone lets the
+    detector find speech in a quarter of the user's frames, behind the filter in four fifths.
+    """
+
+    def __init__(self, noise_suppression: bool = False) -> None:
+        self._filter = EchoFilter()
+        self._webrtc = WebRtcEchoCanceller(noise_suppression)
+
+    def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
+        """Return the microphone signal without echo, int16 [160]."""
+        residual = self._filter.process(_to_float(rendered), _to_float(microphone))
+        limited = np.clip(residual * 32768.0, -32768.0, 32767.0).astype(np.int16)
+        return self._webrtc.process(rendered, limited)
+
+    def set_delay(self, seconds: float) -> None:
+        """Tell AEC3; the filter finds it by itself."""
+        self._webrtc.set_delay(seconds)
+
+    def reset(self) -> None:
+        """Forget the room."""
+        self._filter.reset()
+        self._webrtc.reset()
+
+
+def _to_float(samples: np.ndarray) -> np.ndarray:
+    return samples.astype(np.float32) / np.float32(32768.0)
+
+
 def make_echo_canceller(kind: EchoCancellation, noise_suppression: bool = False) -> EchoCanceller:
     """Return the canceller of a kind."""
     if kind is EchoCancellation.SOFTWARE:
+        return CascadedEchoCanceller(noise_suppression)
+    if kind is EchoCancellation.WEBRTC:
         return WebRtcEchoCanceller(noise_suppression)
     return NoEchoCanceller()

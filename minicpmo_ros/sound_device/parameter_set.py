@@ -48,8 +48,8 @@ class AudioDeviceParameters:
     volume: float = parameter(1.0, 'factor on the speech, before the loudspeaker', 0.0, 4.0)
     echo_cancellation: str = parameter(
         EchoCancellation.SOFTWARE.value,
-        'who removes the robot voice from the microphone: WebRTC AEC3 in this node, the microphone'
-        ' array or sound server, or nobody',
+        'who removes the robot voice from the microphone: this node (a linear filter and WebRTC'
+        ' AEC3, or AEC3 alone), the microphone array or sound server, or nobody',
         choices=tuple(kind.value for kind in EchoCancellation),
         read_only=True,
     )

@@ -102,19 +102,30 @@ def test_patience_grows_with_every_pause_in_vain_and_is_forgotten():
     assert scene.stages[-1] is Output.PAUSE
 
 
-def test_quiet_speech_does_not_count_while_the_robot_is_silent():
+def test_speech_below_the_level_of_the_distance_does_not_count():
     scene = Scene(distance='near')
     scene.speak(3.0)
-    scene.frames(2.0, level=-70.0)
+    scene.frames(2.0, level=-40.0)
     assert scene.stages == []
+    scene.frames(0.1, level=-36.0)
+    assert scene.stages == [Output.PAUSE]
 
 
-def test_what_counts_in_overlap_must_be_loud_enough_in_the_pause():
+def test_somebody_far_below_the_known_speaker_only_pauses():
     scene = Scene()
+    scene.frames(2.0, level=-25.0)  # a question
     scene.speak(3.0)
-    scene.frames(3.0, level=-55.0)
+    scene.frames(3.0, level=-37.0)
     assert scene.stages[:2] == [Output.PAUSE, Output.RESUME]
     assert Output.CONFIRM not in scene.stages
+
+
+def test_a_known_speaker_is_forgotten():
+    scene = Scene(speaker_memory=5.0)
+    scene.frames(2.0, level=-25.0)
+    scene.speak(6.0)
+    scene.frames(2.0, level=-37.0)
+    assert scene.stages == [Output.PAUSE, Output.CONFIRM]
 
 
 @pytest.mark.parametrize('mode', ['never', 'push_to_talk'])
