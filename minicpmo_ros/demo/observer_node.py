@@ -134,8 +134,6 @@ class ObserverNode(Node):
         self._transcript.unit(unit)
         if unit.speaks:
             self.last_activity = time.monotonic()
-        if unit.end_of_turn:
-            self._transcript.turn_end(unit.end)
 
     def _on_speech(self, message: SpeechChunk) -> None:
         if self._reader is None:
@@ -143,6 +141,8 @@ class ObserverNode(Node):
         seen = self._reader.speech(message)
         self.observation.speech.append(seen)
         self._transcript.robot(seen.time, seen.turn_id, seen.text, seen.proactive)
+        if seen.last:
+            self._transcript.turn_end(seen.time, seen.turn_id)
         self.last_activity = time.monotonic()
 
     def _on_playback(self, message: PlaybackStatus) -> None:

@@ -24,7 +24,6 @@ class Transcript:
     colour: bool = False
     captions: list[Caption] = field(default_factory=list)
     _begun_turns: set[int] = field(default_factory=set)
-    _listened: int = 0
 
     def person(self, caption: Caption) -> None:
         """Write what somebody says, known from the script of the recording."""
@@ -52,9 +51,10 @@ class Transcript:
             text = f'{unit.units_behind} unit(s) behind, {1000 * unit.total:.0f} ms for the last'
             self._line(unit.end, 'quiet', 'model', text)
 
-    def turn_end(self, time: float) -> None:
-        """Write that the model ended its turn."""
-        self._line(time, 'quiet', 'robot', '· listens')
+    def turn_end(self, time: float, turn_id: int) -> None:
+        """Write that the model ended a turn in which it said something."""
+        if turn_id in self._begun_turns:
+            self._line(time, 'quiet', 'robot', '· listens')
 
     def interruption(self, seen: InterruptionSeen) -> None:
         """Write that the robot's voice was held, cut or given back."""
