@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded token bytes, a generic tokenizer folder, and damaged folders."""
 
+import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from minicpmo.checks import tokenizer_cases
 from minicpmo.errors import CheckpointError, ConfigurationError, InputError
 from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer, VectorTokenizer
 
@@ -122,3 +125,30 @@ def test_forbidden_id_outside_the_vocabulary_is_refused(folder):
     (folder / 'tokenizer_config.json').write_text(json.dumps(config), encoding='utf-8')
     with pytest.raises(CheckpointError, match='1000000'):
         PretrainedTokenizer(folder)
+
+
+def test_recorded_cases_are_compared_one_by_one(folder, tmp_path, capsys):
+    tokenizer = PretrainedTokenizer(folder)
+    text = 'Hé<unit><think>'
+    ids = tokenizer.encode(text)
+    spoken = 'Hé<think>'
+    bad_ids = hashlib.sha256(np.array([3, 5], np.int64).tobytes()).hexdigest()
+    cases = {
+        'special_ids': {name: tokenizer.token_id(name) for name in SPECIAL},
+        'all_special_ids': list(tokenizer.special_ids),
+        'dropped_by_skip_special': list(tokenizer.skip_ids),
+        'bad_token_count': 2,
+        'bad_token_ids_sha256': bad_ids,
+        'encode': [
+            {'text': text, 'ids': ids, 'decoded': text, 'decoded_skip_special': spoken}
+        ],
+        'decode': [{'ids': ids[:2], 'decoded': 'H�', 'skip_special': 'H�'}],
+    }
+    file = tmp_path / 'cases.json'
+    file.write_text(json.dumps(cases), encoding='utf-8')
+    assert tokenizer_cases.main([str(folder), str(file)]) == 0
+    cases['decode'][0]['skip_special'] = 'H'
+    file.write_text(json.dumps(cases), encoding='utf-8')
+    assert tokenizer_cases.main([str(folder), str(file)]) == 1
+    assert 'spoken' in capsys.readouterr().out
+    assert tokenizer_cases.main([str(tmp_path / 'nothing'), str(file)]) == 2
