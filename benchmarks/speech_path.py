@@ -12,6 +12,7 @@ python -m benchmarks.speech_path [--pieces 100] [--record]
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -42,14 +43,16 @@ def publish(pieces: int, way: str) -> None:
         time.sleep(0.05)
     time.sleep(0.5)
     samples = to_int16(np.random.default_rng(0).normal(0, 0.1, PIECE).astype(np.float32))
+    times = []
     for index in range(pieces):
         begun = time.time_ns()
+        times.append(begun)
         message = SpeechChunk(turn_id=1, epoch=1, index=index, sample_rate=SAMPLE_RATE, channels=1)
         message.sample_format = 'S16LE'
-        message.header.stamp.sec, message.header.stamp.nanosec = divmod(begun, 10**9)
         message.data = byte_array(samples) if way == 'array' else samples.view(np.uint8)
         publisher.publish(message)
         time.sleep(PERIOD)
+    print(json.dumps(times))
     time.sleep(0.5)
     rclpy.shutdown()
 
@@ -60,12 +63,9 @@ def measure(pieces: int, way: str) -> np.ndarray:
     from rclpy.parameter import Parameter
 
     from minicpmo_ros.audio_device_node import AudioDeviceNode
-    from minicpmo_ros.msg import SpeechChunk
     from minicpmo_ros.sound_device.playback_queue import PlaybackQueue
-    from minicpmo_ros.stamp import nanoseconds_of
 
     rclpy.init()
-    times: list[float] = []
     push, receive = PlaybackQueue.push, []
 
     def on_push(queue: PlaybackQueue, piece: object) -> None:
@@ -74,21 +74,15 @@ def measure(pieces: int, way: str) -> np.ndarray:
 
     PlaybackQueue.push = on_push
     node = AudioDeviceNode(parameter_overrides=[Parameter('device', value='none')])
-    # The stamp of each piece, read beside the node's own subscription.
-    node.create_subscription(
-        SpeechChunk,
-        'speech',
-        lambda message: times.append(nanoseconds_of(message.header.stamp)),
-        32,
-    )
     command = [sys.executable, '-m', 'benchmarks.speech_path', '--pieces', str(pieces)]
-    speaker = subprocess.Popen([*command, '--speaker', way])
+    speaker = subprocess.Popen([*command, '--speaker', way], stdout=subprocess.PIPE, text=True)
     while speaker.poll() is None:
         rclpy.spin_once(node, timeout_sec=0.1)
     PlaybackQueue.push = push
+    times = json.loads(speaker.stdout.read())
     node.destroy_node()
     rclpy.shutdown()
-    if not len(times) == len(receive) == pieces:
+    if len(receive) != pieces:
         raise SystemExit(f'{len(receive)} of {pieces} pieces arrived')
     return (np.array(receive) - np.array(times)) / 1e9
 

@@ -11,6 +11,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 import numpy as np
 import pytest
 from rclpy.parameter import Parameter
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage, Image
 
 from minicpmo_ros import qos
@@ -317,6 +318,32 @@ def test_diagnostics_tell_rates_and_level(ros):
         values = {pair.key: pair.value for pair in status.values}
         assert float(values['rate at 16 kHz [samples/s]']) > 0
         assert rig.wait_status('camera', 'has a publisher but nothing arrives')
+
+
+def test_paused_simulation_makes_no_units(ros):
+    with Rig(use_sim_time=True, use_audio=False) as rig:
+        clock = rig.harness.publisher(Clock, '/clock', 10)
+        rig.start = 5000 * SECOND
+
+        def advance(seconds):
+            message = Clock(clock=time_message(rig.start + int(seconds * SECOND)))
+            clock.publish(message)
+            now = nanoseconds_of(message.clock)
+            rig.harness.wait(
+                lambda: rig.node.get_clock().now().nanoseconds == now, 'the simulated time'
+            )
+
+        advance(0.0)
+        rig.see(0.0)
+        time.sleep(0.5)
+        assert not rig.units
+        for tenth in range(1, 35):
+            advance(tenth / 10)
+        units = rig.wait_units(2)
+        count = len(units)
+        time.sleep(0.5)
+        assert len(rig.units) <= count + 1
+    assert nanoseconds_of(units[0].header.stamp) == rig.start
 
 
 def test_thread_ends_with_the_node(ros):
