@@ -108,6 +108,14 @@ def language_model(vectors: Vectors) -> LanguageModel:
 
 
 @pytest.fixture(scope='session')
+def shallow_model(language_model: LanguageModel) -> LanguageModel:
+    """Return the first layer alone, for tests of very long conversations."""
+    model = LanguageModel(replace(language_model.config, num_hidden_layers=1))
+    model.load_state_dict(language_model.state_dict(), strict=False)
+    return model.eval()
+
+
+@pytest.fixture(scope='session')
 def tokenizer(vectors: Vectors) -> VectorTokenizer:
     return VectorTokenizer(vectors.id_map)
 
@@ -142,14 +150,12 @@ def new_session(
     audio_rows: torch.Tensor,
     voice_rows: torch.Tensor,
 ) -> Callable[..., DuplexSession]:
-    def make(speech=None, **options) -> DuplexSession:
+    def make(speech=None, model=language_model, **options) -> DuplexSession:
         options.setdefault('sampling', SamplingOptions(greedy=True))
         options.setdefault('context_tokens', 1500)
         prompt = DuplexPrompt.from_text(tokenizer, 'Streaming Omni Conversation.', voice_rows)
         encoder = RowEncoder(audio_rows)
-        return DuplexSession(
-            language_model, tokenizer, encoder, speech, prompt, DuplexOptions(**options)
-        )
+        return DuplexSession(model, tokenizer, encoder, speech, prompt, DuplexOptions(**options))
 
     return make
 

@@ -316,8 +316,13 @@ def test_text_only_makes_no_sound(new_session, make_unit, recording_speech):
     ],
     ids=lambda window: window.mode.value,
 )
-def test_two_thousand_units_keep_memory_and_work_constant(new_session, make_unit, window):
-    session = new_session(window=window, context_tokens=700)
+def test_two_thousand_units_keep_memory_and_work_constant(
+    new_session, make_unit, shallow_model, window
+):
+    decoding = DecodingOptions(max_tokens=5)
+    session = new_session(
+        model=shallow_model, window=window, decoding=decoding, context_tokens=700
+    )
     stream = session.conversation.stream
     random = np.random.default_rng(1)
     work, sizes, memory = [], [], []
