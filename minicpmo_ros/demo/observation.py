@@ -144,13 +144,18 @@ class Turn:
 
 
 def turns_of(observation: Observation) -> list[Turn]:
-    """Return the turns in order of their begin, timed by what was really played."""
+    """Return the turns in order of their begin, timed by what was really played.
+
+    A turn in which nothing was said is none.
+    """
     cut = {i.turn_id for i in observation.interruptions if i.stage is Stage.CONFIRM}
     turns = []
     for turn_id in sorted({piece.turn_id for piece in observation.speech}):
         pieces = [piece for piece in observation.speech if piece.turn_id == turn_id]
         begin, end = _heard_span(observation, turn_id, pieces)
         text = ' '.join(piece.text for piece in pieces if piece.text)
+        if not text and not any(len(piece.samples) for piece in pieces):
+            continue
         turns.append(Turn(turn_id, begin, end, text, pieces[0].proactive, turn_id in cut))
     return turns
 

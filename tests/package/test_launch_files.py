@@ -12,13 +12,14 @@ import pytest
 from minicpmo_ros.node_table import NODE_SETS
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
 def has_launch() -> bool:
     # Our own folder launch/ looks like a package without files; the real one has modules.
     try:
         return importlib.util.find_spec('launch.actions') is not None
     except ModuleNotFoundError:
         return False
-
 
 
 class Recorded:
