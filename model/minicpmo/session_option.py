@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from minicpmo.chat import ChatOptions
 from minicpmo.chat_sampling import CHAT_TEXT_SAMPLING, HALF_DUPLEX_TEXT_SAMPLING
@@ -28,20 +28,25 @@ INSTRUCTION = 'Streaming Omni Conversation.'
 
 VOICES = ('auto', 'model', 'espeak', 'none')
 
-_SAMPLING = {
-    name: name
-    for name in (
-        'greedy',
-        'temperature',
-        'top_k',
-        'top_p',
-        'repetition_penalty',
-        'repetition_window',
-        'length_penalty',
-        'listen_scale',
-        'listen_top_k',
-    )
-}
+
+def _same(*names: str) -> dict[str, str]:
+    """Return names that are called alike outside and inside."""
+    return {name: name for name in names}
+
+
+Options = TypeVar('Options')
+
+_SAMPLING = _same(
+    'greedy',
+    'temperature',
+    'top_k',
+    'top_p',
+    'repetition_penalty',
+    'repetition_window',
+    'length_penalty',
+    'listen_scale',
+    'listen_top_k',
+)
 _DECODING = {
     'max_tokens_per_unit': 'max_tokens',
     'max_characters': 'max_characters',
@@ -62,7 +67,7 @@ _VOICE = ('voice', 'voice_reference')
 _PROMPT = ('instruction_suffix', 'spoken_mask')
 OPTION_NAMES = (*_SAMPLING, *_DECODING, *_WINDOW, *_SESSION, *_VOICE, *_PROMPT)
 
-_TURN_SAMPLING = (
+_TURN_SAMPLING = _same(
     'greedy',
     'temperature',
     'top_k',
@@ -70,8 +75,10 @@ _TURN_SAMPLING = (
     'repetition_penalty',
     'repetition_window',
 )
-_CHAT = ('omni', 'thinking', 'image_ids', 'max_slices', 'max_tokens', 'context_tokens', 'seed')
-_HALF_DUPLEX = ('window_high', 'window_low', 'max_slices', 'max_tokens', 'seed')
+_CHAT = _same(
+    'omni', 'thinking', 'image_ids', 'max_slices', 'max_tokens', 'context_tokens', 'seed'
+)
+_HALF_DUPLEX = _same('window_high', 'window_low', 'max_slices', 'max_tokens', 'seed')
 CHAT_OPTION_NAMES = (*_TURN_SAMPLING, *_CHAT, *_VOICE)
 HALF_DUPLEX_OPTION_NAMES = (*_TURN_SAMPLING, *_HALF_DUPLEX, *_VOICE)
 
@@ -137,48 +144,71 @@ def duplex_options(options: Mapping[str, Any]) -> DuplexOptions:
         values['window_mode'] = _choice(WindowMode, 'window_mode', values['window_mode'])
     if 'yield_policy' in values:
         values['yield_policy'] = _choice(YieldPolicy, 'yield_policy', values['yield_policy'])
-    return DuplexOptions(
-        sampling=SamplingOptions(**_named(values, _SAMPLING)),
-        decoding=DecodingOptions(**_named(values, _DECODING)),
-        window=WindowOptions(**_named(values, _WINDOW)),
-        **_named(values, _SESSION),
+    return replace(
+        DuplexOptions(
+            sampling=_with(SamplingOptions(), values, _SAMPLING),
+            decoding=_with(DecodingOptions(), values, _DECODING),
+            window=_with(WindowOptions(), values, _WINDOW),
+        ),
+        **_checked(DuplexOptions(), values, _SESSION),
     )
 
 
 def chat_options(options: Mapping[str, Any]) -> ChatOptions:
     """Return the typed options of a chat session; raises ConfigurationError."""
     require_known(options, 'chat', CHAT_OPTION_NAMES)
-    sampling = replace(CHAT_TEXT_SAMPLING, **_picked(options, _TURN_SAMPLING))
-    return ChatOptions(sampling, **_picked(options, _CHAT))
+    sampling = _with(CHAT_TEXT_SAMPLING, options, _TURN_SAMPLING)
+    return _with(ChatOptions(sampling), options, _CHAT)
 
 
 def half_duplex_options(options: Mapping[str, Any]) -> HalfDuplexOptions:
     """Return the typed options of a half-duplex session; raises ConfigurationError."""
     require_known(options, 'half_duplex', HALF_DUPLEX_OPTION_NAMES)
-    sampling = replace(HALF_DUPLEX_TEXT_SAMPLING, **_picked(options, _TURN_SAMPLING))
-    return HalfDuplexOptions(sampling, **_picked(options, _HALF_DUPLEX))
+    sampling = _with(HALF_DUPLEX_TEXT_SAMPLING, options, _TURN_SAMPLING)
+    return _with(HalfDuplexOptions(sampling), options, _HALF_DUPLEX)
 
 
 def chosen_voice(options: Mapping[str, Any]) -> str:
     """Return one of VOICES; raises ConfigurationError for another."""
     voice = options.get('voice', 'auto')
-    if voice not in VOICES:
+    if not isinstance(voice, str) or voice not in VOICES:
         raise ConfigurationError(f'voice is {voice!r}; use one of {", ".join(VOICES)}')
     return voice
 
 
-def _named(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {field_: values[name] for name, field_ in names.items() if name in values}
+def _with(defaults: Options, values: Mapping[str, Any], names: Mapping[str, str]) -> Options:
+    """Return ``defaults`` with the given values in place of those of the same meaning."""
+    return replace(defaults, **_checked(defaults, values, names))
 
 
-def _picked(values: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {name: values[name] for name in names if name in values}
+def _checked(
+    defaults: object, values: Mapping[str, Any], names: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the given values by field, each of the type of its default."""
+    chosen = {field_: (name, values[name]) for name, field_ in names.items() if name in values}
+    for field_, (name, value) in chosen.items():
+        _require_type(name, value, getattr(defaults, field_))
+    return {field_: value for field_, (_, value) in chosen.items()}
+
+
+def _require_type(name: str, value: object, default: object) -> None:
+    """Raise ConfigurationError unless ``value`` is of the kind of ``default``."""
+    kinds: tuple[type, ...] = (type(default),)
+    if isinstance(default, float):
+        kinds = (float, int)
+    elif default is None:
+        kinds = (int, type(None))
+    wrong_bool = isinstance(value, bool) and bool not in kinds
+    if wrong_bool or not isinstance(value, kinds):
+        raise ConfigurationError(
+            f'{name} is {value!r}; pass {" or ".join(kind.__name__ for kind in kinds)}'
+        )
 
 
 def _choice(kind: type, name: str, value: object) -> object:
     if isinstance(value, kind):
         return value
     known = {member.value: member for member in kind}
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise ConfigurationError(f'{name} is {value!r}; use one of {", ".join(known)}')
     return known[value]

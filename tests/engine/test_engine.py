@@ -169,6 +169,25 @@ def test_unknown_options_are_named(engine):
         engine.chat(window_units=3)
 
 
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'temperature': 'hot'},
+        {'greedy': 1},
+        {'top_k': True},
+        {'seed': 0.5},
+        {'listen_top_k': 'x'},
+        {'window_mode': ['off']},
+        {'yield_policy': 3},
+        {'window_units': None},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_of_the_wrong_type_are_named(options):
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        duplex_options(options)
+
+
 def test_every_option_reaches_its_place():
     options = duplex_options(
         {
