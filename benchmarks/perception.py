@@ -183,7 +183,8 @@ def main() -> None:
         rows[f'{name}: end of unit to its arrival'] = results[name].pop('delay')
         for key, value in results[name].items():
             print(f'{name}: {key}: {value}', flush=True)
-    print_and_record('perception', rows, options.record, results=results)
+    name = 'perception' if options.block == 320 else f'perception_block_{options.block}'
+    print_and_record(name, rows, options.record, results=results)
 
 
 if __name__ == '__main__':

@@ -155,7 +155,8 @@ class PerceptionNode(Node):
             images_dropped=unit.frames_dropped,
         )
         message.header.stamp = time_message(round(unit.begin * NANOSECONDS))
-        message.header.frame_id = self.parameters.frame_id
+        heard = self.microphone.frame_id if self.microphone else ''
+        message.header.frame_id = heard or self.parameters.frame_id
         pictures = [
             self._prepared[frame.stamp] if frame.stamp in self._prepared else self._picture(frame)
             for frame in unit.frames

@@ -64,12 +64,11 @@ class AudioTimeline:
         self.reorder_samples = round(REORDER_SECONDS * sample_rate)
         self.clock = ClockDrift(sample_rate)
         self.count = TimelineCount()
-        self.reset()
+        self.state = TimelineState()
 
     def reset(self) -> None:
         """Forget the stream; the next block begins a new one. Counts go on."""
-        held = getattr(self, 'state', TimelineState()).held
-        self.count.stray += sum(block.samples.size for block in held)
+        self.count.stray += sum(block.samples.size for block in self.state.held)
         self.count.held = 0
         self.state = TimelineState()
         self.clock.reset()

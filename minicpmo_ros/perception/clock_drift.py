@@ -47,7 +47,7 @@ class ClockDrift:
 
     def __init__(self, sample_rate: int):
         self.sample_rate = sample_rate
-        self.reset()
+        self.state = ClockDriftState()
 
     def reset(self) -> None:
         """Forget everything; the next observation is the new anchor."""

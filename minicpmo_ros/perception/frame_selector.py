@@ -70,13 +70,12 @@ class FrameSelector(Generic[Payload]):
         self.images_per_unit = images_per_unit
         self.late_tolerance = late_tolerance
         self.count = FrameCount()
-        self.reset()
+        self.state: FrameSelectorState[Payload] = FrameSelectorState()
 
     def reset(self) -> None:
         """Let all frames go. Counts go on."""
-        waiting = getattr(self, 'state', FrameSelectorState()).waiting
-        self.count.unused += len(waiting)
-        self.state: FrameSelectorState[Payload] = FrameSelectorState()
+        self.count.unused += len(self.state.waiting)
+        self.state = FrameSelectorState()
 
     @property
     def frozen(self) -> bool:

@@ -35,7 +35,9 @@ def audio_message_type(dialect: str) -> type:
     try:
         messages = importlib.import_module('audio_common_msgs.msg')
     except ImportError as error:
-        raise WorkspaceError(f'audio_common_msgs is not installed ({error})') from error
+        raise WorkspaceError(
+            f'audio_common_msgs is not installed ({error}); build it, or set use_audio to false'
+        ) from error
     for name in names:
         if hasattr(messages, name):
             return getattr(messages, name)
@@ -60,12 +62,13 @@ class MicrophoneComponent:
         self.topic = node.resolve_topic_name('audio')
         self.info_topic = node.resolve_topic_name('audio_info')
         self.received = 0
+        self.frame_id = ''
         self.sound_format: Optional[SoundFormat] = None
         self._on_message = on_message
         self._on_problem = on_problem
         self._read = reader_for(self.message_type)
         self._first: Optional[float] = None
-        self._info_came = False
+        self.described = False
         self._early: deque[tuple[Optional[float], Any, float]] = deque(maxlen=MOST_EARLY)
         node.create_subscription(self.message_type, self.topic, self.receive, qos.MICROPHONE)
         if self.message_type.__name__ == TYPE_NAMES['ros_drivers']:
@@ -75,6 +78,7 @@ class MicrophoneComponent:
     def receive(self, message: Any) -> None:
         """Take a message with sound."""
         self.received += 1
+        self.frame_id = message.header.frame_id
         stamp = message.header.stamp
         nanoseconds: Optional[int] = stamp.sec * NANOSECONDS + stamp.nanosec
         if nanoseconds <= 0 or stamp.nanosec >= NANOSECONDS:
@@ -87,7 +91,7 @@ class MicrophoneComponent:
 
     def receive_info(self, message: Any) -> None:
         """Take the description of the sound that follows."""
-        self._info_came = True
+        self.described = True
         try:
             self.sound_format = read_info(message)
         except MessageError as error:
@@ -105,7 +109,7 @@ class MicrophoneComponent:
         return [block for block in blocks if block[1] is not None]
 
     def _waits_for_info(self) -> bool:
-        if self._info_came or self.message_type.__name__ != TYPE_NAMES['ros_drivers']:
+        if self.described or self.message_type.__name__ != TYPE_NAMES['ros_drivers']:
             return False
         if self._first is None:
             self._first = time.monotonic()

@@ -35,7 +35,7 @@ class MicrophoneStream:
     """Resamples one microphone; follows changes of its rate."""
 
     def __init__(self) -> None:
-        self.reset()
+        self.state = MicrophoneStreamState()
 
     def reset(self) -> None:
         """Forget the stream."""

@@ -21,7 +21,7 @@ class PerceptionParameters:
         'subscribe to the microphone; without it the stamps of the camera drive the units',
         read_only=True,
     )
-    frame_id: str = parameter('microphone', 'frame of the units, that of the microphone')
+    frame_id: str = parameter('microphone', 'frame of units while the microphone names none')
     image_transport: str = parameter(
         'raw',
         'raw: sensor_msgs/Image on image; compressed: sensor_msgs/CompressedImage on '

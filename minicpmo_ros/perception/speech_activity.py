@@ -24,7 +24,7 @@ class SpeechActivity:
     """Remembers the last marks of a speech detector."""
 
     def __init__(self) -> None:
-        self.reset()
+        self.state = SpeechActivityState()
 
     def reset(self) -> None:
         """Forget all marks."""

@@ -64,13 +64,14 @@ class Rig:
                 coding_format=coding,
             )
         )
-        self.harness.wait(lambda: self.node.microphone._info_came, 'the audio_info')
+        self.harness.wait(lambda: self.node.microphone.described, 'the audio_info')
 
     def hear(self, begin, end, value=100, block=BLOCK):
         """Send int16 sound of [begin, end) blocks, waiting for each to arrive."""
         for number in range(begin, end):
             message = AudioDataStamped()
             message.header.stamp = time_message(self.start + number * block * SECOND // 16000)
+            message.header.frame_id = 'ears'
             message.audio.data = byte_array(np.full(block, value, np.int16))
             before = self.node.microphone.received
             self.audio.publish(message)
@@ -119,6 +120,7 @@ def test_unit_holds_sound_and_newest_picture(ros):
             rig.hear(tenth, tenth + 1)
         unit = rig.wait_units(1)[0]
     assert unit.unit_index == 0
+    assert unit.header.frame_id == 'ears'
     assert unit.sample_rate == 16000
     assert np.array_equal(np.frombuffer(unit.audio, np.int16), np.full(16000, 100))
     assert abs(nanoseconds_of(unit.header.stamp) - rig.start) < 1000
