@@ -44,8 +44,8 @@ ANSWERS = (
     ' the bedroom before you leave, and take the umbrella that stands near the front door.',
     'There are three letters on the table. One of them is from the bank, one is an invitation to a'
     ' birthday, and the last one seems to be an advertisement for garden furniture.',
-    'The medicine should be taken with a full glass of water after the meal. The next one is due at'
-    ' six, and the bottle in the bathroom contains enough of it for about two more weeks.',
+    'The medicine should be taken with a full glass of water after the meal. The next one is due'
+    ' at six, and the bottle in the bathroom contains enough of it for about two more weeks.',
     'A small parcel came while you were asleep. The man put it on the bench beside the entrance,'
     ' and he asked me to tell you that he will bring the second one tomorrow before noon.',
 )
@@ -72,7 +72,7 @@ CHINESE_BACKCHANNELS = ('嗯', '对')
 BROADCAST = (
     'Good evening and welcome to the news. The government has announced today that the new railway'
     ' line between both cities will be finished two years later than planned. The minister said'
-    ' that the reasons are rising prices and a lack of workers, and that there was no alternative.',
+    ' that the reasons are rising prices and a lack of workers, and that there was no choice.',
     'In sports, the home team has won the final after a dramatic second half. More than forty'
     ' thousand people watched the match in the stadium, and the trainer praised above all the'
     ' young goalkeeper, who had to replace the injured captain at very short notice.',

@@ -30,7 +30,7 @@ class BargeInConfig:
         0.5, 'probability from which a frame counts as speech', 0.05, 0.99
     )
     overlap_threshold: float = parameter(
-        0.5,
+        0.35,
         'the same while the robot is heard: cancellation weakens the user then',
         0.05,
         0.99,

@@ -1,0 +1,110 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Measure barge-in in a simulated room, beside what others ship.
+
+python benchmarks/barge_in.py [--quick] [--scenes WORD ...] [--systems NAME ...] [--output FOLDER]
+
+Runs the real audio engine, detector, canceller and policy on one sample counter. The baselines
+have the same microphone: one without echo cancellation, and two with AEC3 that flush after 0.5 s
+and 0.2 s of speech and give nothing back.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+import json
+from pathlib import Path
+import sys
+import time
+
+from benchmarks.barge_in_simulation.baseline import FlushAfter
+from benchmarks.barge_in_simulation.material import Material
+from benchmarks.barge_in_simulation.measure import measure
+from benchmarks.barge_in_simulation.report import bars, picture, table
+from benchmarks.barge_in_simulation.scenario import SCENARIOS, Scenario, quick
+from benchmarks.barge_in_simulation.trial import System, Trial
+from minicpmo_ros.barge_in.controller import BargeInController
+from minicpmo_ros.sound_device.audio_engine import AudioConfig, AudioEngine
+from minicpmo_ros.sound_device.echo_canceller import EchoCancellation
+
+OUTPUT = Path(__file__).parent / 'results'
+QUICK_TRIALS = 2
+# The baselines are shown where they differ.
+BASELINE_SCENES = ('echo', 'backchannel', 'door', 'music', 'television on')
+
+
+def _engine(kind: EchoCancellation) -> AudioEngine:
+    return AudioEngine(AudioConfig(echo_cancellation=kind))
+
+
+SYSTEMS = (
+    System('this package', lambda: _engine(EchoCancellation.SOFTWARE), BargeInController),
+    System('no echo cancellation', lambda: _engine(EchoCancellation.NONE), BargeInController),
+    System('detector 500 ms', lambda: _engine(EchoCancellation.WEBRTC), lambda: FlushAfter(0.5)),
+    System('flush only', lambda: _engine(EchoCancellation.WEBRTC), lambda: FlushAfter(0.2)),
+)
+
+
+def chosen(words: Sequence[str], is_quick: bool) -> list[Scenario]:
+    """Return the scenes whose name or group contains one of the words, all without words."""
+    scenes = [
+        scene
+        for scene in SCENARIOS
+        if not words or any(word in (scene.name + ' ' + scene.group) for word in words)
+    ]
+    return [quick(scene, QUICK_TRIALS) for scene in scenes] if is_quick else scenes
+
+
+def run(system: System, scenes: Sequence[Scenario], material: Material) -> list[dict]:
+    """Return the metrics of a system in all scenes."""
+    rows = []
+    for scene in scenes:
+        begun = time.monotonic()
+        records = [Trial(scene, number, material).run(system) for number in range(scene.trials)]
+        rows.append(measure(scene, records).to_dict())
+        seconds = time.monotonic() - begun
+        print(f'{system.name}: {scene.name} ({seconds:.0f} s)', file=sys.stderr, flush=True)
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print and write; return 1 when a bar is missed."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--quick', action='store_true', help='two short trials a scene')
+    parser.add_argument('--scenes', nargs='*', default=[], metavar='WORD')
+    parser.add_argument('--systems', nargs='*', default=[system.name for system in SYSTEMS])
+    parser.add_argument('--output', type=Path, default=OUTPUT)
+    options = parser.parse_args(arguments)
+    scenes, material = chosen(options.scenes, options.quick), Material()
+    results = {}
+    for system in SYSTEMS:
+        if system.name not in options.systems:
+            continue
+        mine = scenes
+        if system is not SYSTEMS[0]:
+            mine = [s for s in scenes if any(word in s.name for word in BASELINE_SCENES)]
+        results[system.name] = run(system, mine, material)
+        _write(results, options.output, options.quick)
+    print(table(results))
+    return _judge(results.get(SYSTEMS[0].name, []))
+
+
+def _write(results: dict[str, list[dict]], folder: Path, is_quick: bool) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = time.strftime('%Y-%m-%d', time.gmtime())
+    content = {'date': stamp, 'quick': is_quick, 'systems': results}
+    (folder / 'barge_in.json').write_text(json.dumps(content, indent=1) + '\n')
+    picture(results, folder / 'barge_in.png')
+
+
+def _judge(rows: list[dict]) -> int:
+    checks = bars(rows)
+    print()
+    for name, reached, numbers in checks:
+        print(f'{"reached" if reached else "MISSED ":8s} {name}: {numbers}')
+    return 0 if all(reached for _, reached, _ in checks) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
