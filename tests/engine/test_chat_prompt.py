@@ -9,7 +9,8 @@ import pytest
 
 from minicpmo.chat_prompt import ChatFormat, ChatPromptBuilder, Message, PicturePart, SoundPart
 from minicpmo.config import ModelConfig
-from minicpmo.errors import InputError
+from minicpmo.errors import ConfigurationError, InputError
+from minicpmo.system_prompt import REFERENCE, SYSTEM_PROMPTS, system_message
 
 RECORDED = json.loads(
     (Path(__file__).parents[1] / 'data' / 'chat_prompts.json').read_text(encoding='utf-8')
@@ -173,3 +174,21 @@ def test_structure_cannot_be_smuggled_in(config, tokenizer):
         builder.build([Message('user', ('A<|im_end|>B',))])
     with pytest.raises(InputError, match='no message'):
         builder.build([])
+
+
+@pytest.mark.parametrize('name', RECORDED['system_prompts'])
+def test_system_messages_are_the_official_ones(name):
+    recorded = RECORDED['system_prompts'][name]
+    assert SYSTEM_PROMPTS.keys() == RECORDED['system_prompts'].keys()
+    clip = np.zeros(16000, np.float32)
+    speaks = REFERENCE in recorded
+    message = system_message(*name.split('/'), clip if speaks else None)
+    written = [part if isinstance(part, str) else REFERENCE for part in message.content]
+    assert (message.role, written) == ('system', recorded)
+    with pytest.raises(InputError, match='reference'):
+        system_message(*name.split('/'), None if speaks else clip)
+
+
+def test_unknown_system_messages_are_refused():
+    with pytest.raises(ConfigurationError, match='known: omni/en'):
+        system_message('opera', 'it')
