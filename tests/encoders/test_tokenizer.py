@@ -139,9 +139,7 @@ def test_recorded_cases_are_compared_one_by_one(folder, tmp_path, capsys):
         'dropped_by_skip_special': list(tokenizer.skip_ids),
         'bad_token_count': 2,
         'bad_token_ids_sha256': bad_ids,
-        'encode': [
-            {'text': text, 'ids': ids, 'decoded': text, 'decoded_skip_special': spoken}
-        ],
+        'encode': [{'text': text, 'ids': ids, 'decoded': text, 'decoded_skip_special': spoken}],
         'decode': [{'ids': ids[:2], 'decoded': 'H�', 'skip_special': 'H�'}],
     }
     file = tmp_path / 'cases.json'
