@@ -16,7 +16,6 @@ from rclpy.node import Node
 from minicpmo_ros import qos
 from minicpmo_ros.diagnostics import Diagnostics, Level, Status
 from minicpmo_ros.message_bytes import byte_array
-from minicpmo_ros.msg import UserSpeech
 from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.sound_device.audio_device import AudioDevice
@@ -29,6 +28,7 @@ from minicpmo_ros.sound_device.parameter_set import AudioDeviceParameters
 from minicpmo_ros.sound_device.playback_component import PlaybackComponent
 from minicpmo_ros.sound_device.software_clock_stream import SoftwareClockStream
 from minicpmo_ros.sound_device.speech_detector import level_dbfs
+from minicpmo_ros.sound_device.user_speech_component import UserSpeechComponent
 from minicpmo_ros.stamp import time_message
 
 WARNING_SECONDS = 5.0
@@ -44,12 +44,11 @@ class AudioDeviceNode(Node):
         self._server = ParameterServer(self, AudioDeviceParameters, self._apply)
         parameters = self._server.value
         self._virtual = parameters.device == NO_DEVICE
-        self._frames = 0
         self._onset: Optional[int] = None
         self._raw_level = self._clean_level = math.nan
         self._errors = 0
         self._audio = self._info = self._pre_roll = None
-        self._user_speech = self.create_publisher(UserSpeech, 'user_speech', qos.SPEECH_ACTIVITY)
+        self._user_speech = UserSpeechComponent(self, parameters.frame_id, self._nanoseconds)
         if not self._virtual:
             self._audio = self.create_publisher(AudioDataStamped, 'audio', qos.MICROPHONE)
             self._info = self.create_publisher(AudioInfo, 'audio_info', qos.AUDIO_INFO_PUBLISHER)
@@ -65,7 +64,7 @@ class AudioDeviceNode(Node):
             self._publish_pre_roll,
         )
         if self._virtual:
-            self._microphone = MicrophoneSubscription(self, self._device.feed, SAMPLE_RATE)
+            self._microphone = MicrophoneSubscription(self, self._device.feed)
         self._diagnostics = Diagnostics(self, 'sound card', self._collect)
         self._device.start()
 
@@ -85,21 +84,10 @@ class AudioDeviceNode(Node):
     # In the analysis thread
 
     def _on_frame(self, frame: AudioFrame, capture_time: float) -> None:
-        stamp = time_message(self._nanoseconds(capture_time))
-        detection = frame.detection
-        self._frames += 1
-        self._onset = detection.onset
-        message = UserSpeech(
-            active=detection.active, probability=detection.probability, level=detection.level
-        )
-        message.header.stamp = stamp
-        message.header.frame_id = self._server.value.frame_id
-        if detection.onset is not None:
-            age = (frame.begin - detection.onset) / SAMPLE_RATE
-            message.onset = time_message(self._nanoseconds(capture_time - age))
-        self._user_speech.publish(message)
+        self._onset = frame.detection.onset
+        self._user_speech.publish(frame, capture_time)
         if self._audio is not None:
-            self._audio.publish(self._audio_message(frame.samples, stamp))
+            self._audio.publish(self._audio_message(frame.samples, capture_time))
         self._follow_levels(frame)
 
     def _on_error(self, error: Exception) -> None:
@@ -127,9 +115,9 @@ class AudioDeviceNode(Node):
         age = time.monotonic() - capture_time
         return self.get_clock().now().nanoseconds - round(age * 1e9)
 
-    def _audio_message(self, samples: np.ndarray, stamp: object) -> AudioDataStamped:
+    def _audio_message(self, samples: np.ndarray, capture_time: float) -> AudioDataStamped:
         message = AudioDataStamped()
-        message.header.stamp = stamp
+        message.header.stamp = time_message(self._nanoseconds(capture_time))
         message.header.frame_id = self._server.value.frame_id
         message.audio.data = byte_array(samples)
         return message
@@ -151,8 +139,8 @@ class AudioDeviceNode(Node):
             return
         samples = self._device.engine.pre_roll(self._onset)
         if samples.size:
-            stamp = self.get_clock().now().nanoseconds - round(samples.size / SAMPLE_RATE * 1e9)
-            self._pre_roll.publish(self._audio_message(samples, time_message(stamp)))
+            begin = self._device.time_of(self._device.engine.microphone_ring.end - samples.size)
+            self._pre_roll.publish(self._audio_message(samples, begin))
 
     # Health
 
@@ -174,7 +162,7 @@ class AudioDeviceNode(Node):
 
     def _microphone_status(self) -> Status:
         values = {
-            'frames': self._frames,
+            'frames': self._user_speech.frames,
             'unusable samples': self._device.engine.unusable_samples,
             'echo at the microphone [dBFS]': self._raw_level,
             'echo after cancellation [dBFS]': self._clean_level,
@@ -182,7 +170,7 @@ class AudioDeviceNode(Node):
         }
         if self._errors or self._device.engine.unusable_samples:
             return Status('microphone', Level.WARN, 'unusable samples or failed frames', values)
-        message = 'listening' if self._frames else 'nothing heard yet'
+        message = 'listening' if self._user_speech.frames else 'nothing heard yet'
         return Status('microphone', Level.OK, message, values)
 
 

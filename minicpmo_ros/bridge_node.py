@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import sys
 from typing import Any, Optional
 
@@ -11,8 +12,23 @@ from rclpy.node import Node
 
 from minicpmo_ros.actions.action_component import ActionComponent
 from minicpmo_ros.bridge.barge_in_component import BargeInComponent
+from minicpmo_ros.bridge.speech_gate_component import SpeechGateComponent
 from minicpmo_ros.diagnostics import Diagnostics, Status
 from minicpmo_ros.node_main import run_node
+from minicpmo_ros.parameter import parameter
+from minicpmo_ros.parameter_server import ParameterServer
+
+
+@dataclass(frozen=True)
+class BridgeParameters:
+    """What decides which components there are."""
+
+    use_audio_devices: bool = parameter(
+        True,
+        'an audio_device_node runs; false: the bridge detects speech on the topic audio and'
+        ' gates the voice on speech/audio for a player of your own',
+        read_only=True,
+    )
 
 
 class BridgeNode(Node):
@@ -23,6 +39,10 @@ class BridgeNode(Node):
         self._barge_in = BargeInComponent(self)
         self._actions = ActionComponent(self, self._barge_in.emergency_stop)
         self._components = [self._barge_in, self._actions]
+        self._speech_gate: Optional[SpeechGateComponent] = None
+        if not ParameterServer(self, BridgeParameters).value.use_audio_devices:
+            self._speech_gate = SpeechGateComponent(self)
+            self._components.append(self._speech_gate)
         self._diagnostics = Diagnostics(self, 'bridge', self._collect)
 
     def _collect(self) -> list[Status]:
@@ -31,6 +51,8 @@ class BridgeNode(Node):
     def destroy_node(self) -> None:
         """Cancel what is under way before the clients are gone."""
         self._actions.close()
+        if self._speech_gate is not None:
+            self._speech_gate.close()
         super().destroy_node()
 
 

@@ -193,7 +193,11 @@ ASSISTANT = NodeSet(
         NodeEntry(
             'bridge_node',
             condition='use_bridge',
-            parameters={'actions_enabled': 'actions_enabled'},
+            parameters={
+                'actions_enabled': 'actions_enabled',
+                'use_audio_devices': 'use_audio_devices',
+            },
+            remappings={'audio': 'audio_topic', 'audio_info': 'audio_info_topic'},
         ),
         NodeEntry(
             'audio_device_node',

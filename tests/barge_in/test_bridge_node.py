@@ -12,6 +12,7 @@ from minicpmo_ros import qos
 
 rclpy = pytest.importorskip('rclpy', reason='needs ROS 2: make setup')
 
+from audio_common_msgs.msg import AudioDataStamped, AudioInfo  # noqa: E402
 from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from std_msgs.msg import Bool  # noqa: E402
@@ -239,3 +240,94 @@ def test_push_to_talk_button(ros):
         assert stage.stages == [Interruption.CONFIRM]
     finally:
         stage.close()
+
+
+class ForeignPlayer:
+    """Somebody else's microphone and loudspeaker around the bridge."""
+
+    def __init__(self, node):
+        self.pieces = []
+        self.speech = node.create_publisher(SpeechChunk, 'speech', qos.STREAM)
+        self.microphone = node.create_publisher(AudioDataStamped, 'audio', qos.MICROPHONE)
+        self.info = node.create_publisher(AudioInfo, 'audio_info', qos.AUDIO_INFO_PUBLISHER)
+        self.interrupt = node.create_publisher(Interruption, 'interruption', qos.EVENT)
+        self.user_speech = []
+        node.create_subscription(
+            AudioDataStamped,
+            'speech/audio',
+            lambda message: self.pieces.append((time.monotonic(), len(message.audio.data))),
+            qos.STREAM,
+        )
+        node.create_subscription(
+            UserSpeech, 'user_speech', self.user_speech.append, qos.SPEECH_ACTIVITY
+        )
+
+
+def spin_until(executor, condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, 'waited in vain'
+        executor.spin_once(timeout_sec=0.02)
+
+
+def test_foreign_audio_nodes_get_short_pieces_that_stop_at_once(ros):
+    bridge = BridgeNode(parameter_overrides=[Parameter('use_audio_devices', value=False)])
+    probe = rclpy.create_node('probe')
+    executor = SingleThreadedExecutor()
+    executor.add_node(bridge)
+    executor.add_node(probe)
+    try:
+        player = ForeignPlayer(probe)
+        spin_until(executor, lambda: player.speech.get_subscription_count() == 2, 5.0)
+        spin_until(executor, lambda: player.interrupt.get_subscription_count() >= 2, 5.0)
+        chunk = SpeechChunk(
+            turn_id=1, epoch=1, sample_rate=RATE, channels=1, sample_format='S16LE', last=True
+        )
+        chunk.data = byte_array(np.full(3 * RATE, 3000, np.int16))
+        begun = time.monotonic()
+        player.speech.publish(chunk)
+        spin_until(executor, lambda: len(player.pieces) >= 40, 5.0)
+        # 40 pieces of 20 ms took about their own time: nothing is sent ahead of real time.
+        assert 0.5 < time.monotonic() - begun < 3.0
+        assert {size for _, size in player.pieces} == {640}  # 20 ms of int16 at 16 kHz
+        player.interrupt.publish(
+            Interruption(stage=Interruption.CONFIRM, turn_id=1, epoch=1, source='probe')
+        )
+        cut = time.monotonic()
+        spin_until(executor, lambda: time.monotonic() > cut + 0.5, 1.0)
+        assert max(moment for moment, _ in player.pieces) < cut + 0.2
+    finally:
+        executor.shutdown()
+        bridge.destroy_node()
+        probe.destroy_node()
+
+
+def test_the_bridge_detects_speech_on_a_foreign_microphone(ros):
+    bridge = BridgeNode(parameter_overrides=[Parameter('use_audio_devices', value=False)])
+    probe = rclpy.create_node('probe')
+    executor = SingleThreadedExecutor()
+    executor.add_node(bridge)
+    executor.add_node(probe)
+    try:
+        player = ForeignPlayer(probe)
+        spin_until(executor, lambda: player.microphone.get_subscription_count() == 1, 5.0)
+        player.info.publish(
+            AudioInfo(channels=1, sample_rate=48000, sample_format='S16LE', coding_format='wave')
+        )
+        silence = AudioDataStamped()
+        silence.audio.data = byte_array(np.zeros(4800, np.int16))
+        for _ in range(20):
+            player.microphone.publish(silence)
+            executor.spin_once(timeout_sec=0.02)
+        spin_until(executor, lambda: len(player.user_speech) >= 10, 5.0)
+        assert not any(message.active for message in player.user_speech)
+        broken = AudioDataStamped()
+        broken.audio.data = byte_array(b'abc')
+        player.microphone.publish(broken)
+        before = len(player.user_speech)
+        player.microphone.publish(silence)
+        spin_until(executor, lambda: len(player.user_speech) > before, 5.0)
+    finally:
+        executor.shutdown()
+        bridge.destroy_node()
+        probe.destroy_node()
