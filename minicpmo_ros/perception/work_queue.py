@@ -79,18 +79,20 @@ class WorkQueue:
         return len(self._jobs) + len(self._frames)
 
     def _run(self) -> None:
-        while True:
-            with self._condition:
-                if not (self._jobs or self._frames or self._stopping):
-                    self._condition.wait(self._period)
-                if self._stopping:
-                    return
-                jobs = [*(job for job, _ in self._frames), *self._jobs]
-                self._frames.clear()
-                self._frame_bytes = 0
-                self._jobs.clear()
-            for job in (*jobs, self._idle):
+        while not self._stopping:
+            for job in (*self._take(), self._idle):  # no name keeps frames alive until the next
                 self._do(job)
+
+    def _take(self) -> list[Job]:
+        """Return what waits, after at most a period without anything."""
+        with self._condition:
+            if not (self._jobs or self._frames or self._stopping):
+                self._condition.wait(self._period)
+            jobs = [*(job for job, _ in self._frames), *self._jobs]
+            self._frames.clear()
+            self._jobs.clear()
+            self._frame_bytes = 0
+            return [] if self._stopping else jobs
 
     def _do(self, job: Job) -> None:
         try:
