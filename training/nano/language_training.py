@@ -19,10 +19,12 @@ from minicpmo.llm import LanguageModel
 from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.language_data import IGNORED, SequenceWriter, StreamFolder, collate
 from training.nano.plain_attention import use_plain_attention
+from training.nano.renderer import ATTRIBUTES
 from training.nano.script import INTENT_NAMES
 from training.nano.size import NANO
 from training.nano.trainer import Schedule, Trainer
 
+FLAGS = 2  # labels of a unit: request, two flags, then the classes of ATTRIBUTES
 MODEL_FOLDER = Path(__file__).parents[2] / 'model' / 'nano'
 
 
@@ -34,7 +36,10 @@ class LanguageTrainee(nn.Module):
         self.llm = LanguageModel(replace(NANO.llm, vocab_size=vocabulary))
         hidden = NANO.llm.hidden_size
         self.request_head = nn.Linear(hidden, len(INTENT_NAMES) + 1)
-        self.flag_head = nn.Linear(hidden, 2)
+        self.flag_head = nn.Linear(hidden, FLAGS)
+        self.scene_heads = nn.ModuleDict(
+            {name: nn.Linear(hidden, classes) for name, classes in ATTRIBUTES.items()}
+        )
         use_plain_attention(self)
         for name, parameter in self.llm.named_parameters():
             if parameter.dim() == 2:
@@ -62,15 +67,25 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         hidden, ends = model(batch)
         logits = model.llm.logits(hidden[decided])
         request, flags = model.request_head(ends), model.flag_head(ends)
+        seen = [head(ends).float() for head in model.scene_heads.values()]
     labels = batch['labels']
     right = targets[decided]
+    flag_labels, scene = labels[:, 1 : 1 + FLAGS], labels[:, 1 + FLAGS :]
     return {
         'token': F.cross_entropy(logits.float(), right),
         'request': F.cross_entropy(request.float(), labels[:, 0]),
-        'flag': F.binary_cross_entropy_with_logits(flags.float(), labels[:, 1:].float()),
+        'flag': F.binary_cross_entropy_with_logits(flags.float(), flag_labels.float()),
+        'scene': _mean([F.cross_entropy(x, y) for x, y in zip(seen, scene.T, strict=True)]),
+        'scene_accuracy': _mean(
+            [(x.argmax(-1) == y).float().mean() for x, y in zip(seen, scene.T, strict=True)]
+        ),
         'accuracy': (logits.argmax(-1) == right).float().mean(),
         'request_accuracy': _request_accuracy(request, labels[:, 0]),
     }
+
+
+def _mean(values: list[Tensor]) -> Tensor:
+    return torch.stack(values).mean()
 
 
 def _request_accuracy(request: Tensor, labels: Tensor) -> Tensor:
@@ -83,7 +98,8 @@ def _request_accuracy(request: Tensor, labels: Tensor) -> Tensor:
 def weighted(model: LanguageTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what is minimised, and values to watch."""
     parts = losses(model, batch)
-    return parts['token'] + 0.5 * parts['request'] + 0.2 * parts['flag'], parts
+    helpers = 0.5 * parts['request'] + 0.2 * parts['flag'] + 0.5 * parts['scene']
+    return parts['token'] + helpers, parts
 
 
 def real_batches(
@@ -92,7 +108,7 @@ def real_batches(
     """Yield batches of random cuts for ever; streams written meanwhile are taken in."""
     rng = np.random.default_rng(seed)
     for count in itertools.count():
-        if count % 100 == 0:
+        if count % 20 == 0:
             folder.refresh()
         yield collate([folder.draw(rng, writer) for _ in range(batch_size)])
 

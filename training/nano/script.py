@@ -11,6 +11,7 @@ import numpy as np
 
 from training.nano.household import Household, Pace
 from training.nano.oracle import TALK_OVER_SECONDS, Action, Hearing, Oracle
+from training.nano.renderer import attributes
 from training.nano.request import INTENTS
 from training.nano.scene import ROOMS, SceneState
 from training.nano.speaker import Mood, RobotView, Speaker, hear
@@ -165,6 +166,7 @@ def _unit(
         'request': 1 + INTENT_NAMES.index(hearing.requests[-1]) if hearing.requests else 0,
         'talking': int(hearing.talking),
         'talk_over': int(turn_was_open and hearing.talk_over >= TALK_OVER_SECONDS),
+        **attributes(scene),
     }
     return ScriptUnit(
         scene,

@@ -69,7 +69,8 @@ class ScriptUnit:
     reason: why it speaks: intent name, watch name, 'fall', or '' for silence.
     labels: classes for auxiliary losses: 'request' (1 + index of the intent whose request ended
         in time to be answered here, 0 = none), 'talking' (a person talks at the end of the unit),
-        'talk_over' (a person has talked over the open turn for long enough).
+        'talk_over' (a person has talked over the open turn for long enough), and what the picture
+        shows (``renderer.attributes``).
     """
 
     state: Optional[SceneState]
