@@ -35,10 +35,10 @@ SHORTEST_MS = 0.01
 OFFICIAL_FORWARDS = {
     'listen': '3',
     'listen with picture': '6',
-    'speak': 'n + 3, n = tokens fed with <|speak|>',
+    'speak': 'n + 3',
     'speak with picture': 'n + 6',
 }
-"""Counted in the official code, for comparison."""
+"""Counted in the official code, for comparison; n tokens are fed, ``<|speak|>`` among them."""
 
 
 Costs = dict[str, list[UnitCost]]

@@ -143,15 +143,15 @@ class SessionEngine:
         unit = Unit(self._index, self._input.audio(), pictures)
         stream = self._session.conversation.stream
         forwards, rows = stream.forwards, stream.vocabulary_rows
-        started = self._clock()
+        started, processor = self._clock(), time.process_time()
         result = self._session.step(unit)
         total = self._clock() - started
+        processor = time.process_time() - processor
         self._index += 1
         self._spoken = self._spoken + 1 if kind.speaks else 0
         stages = {stage.name: getattr(result.timings, stage.name) for stage in fields(UnitTimings)}
-        return UnitCost(
-            {**stages, 'total': total}, stream.forwards - forwards, stream.vocabulary_rows - rows
-        )
+        stages.update(processor=processor, total=total)
+        return UnitCost(stages, stream.forwards - forwards, stream.vocabulary_rows - rows)
 
     def _clock(self) -> float:
         """Return the time at which the device has finished [s]."""

@@ -46,7 +46,9 @@ class UnitKind:
 class UnitCost:
     """What one unit took.
 
-    stages: seconds by stage; an engine names its own, 'total' is the whole unit.
+    stages: seconds by stage; an engine names its own, 'total' is the whole unit and 'processor'
+        what the process computed meanwhile (more than 'total' with several threads, less when
+        the machine was busy with something else).
     forwards: runs of the language model. vocabulary_rows: rows its vocabulary head computed.
     None where an engine cannot tell.
     """
