@@ -53,3 +53,7 @@ class PatternError(AssistantError, ValueError):
 
 class TagError(AssistantError, ValueError):
     """An action tag that does not follow the grammar."""
+
+
+class WatchError(AssistantError, ValueError):
+    """A watch that is empty, contradicts itself, or is one too many."""
