@@ -1,0 +1,71 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from minicpmo_ros.sound_device.echo_filter import EchoFilter, EchoFilterConfig
+
+BLOCK = 160
+
+
+def loop(filter_, response, seconds, near=None, seed=1):
+    """Return microphone and residual for white noise on the loudspeaker."""
+    random = np.random.default_rng(seed)
+    far = random.normal(0.0, 0.1, int(seconds * 16000)).astype(np.float32)
+    microphone = np.convolve(far, response)[: far.size].astype(np.float32)
+    if near is not None:
+        microphone += near[: far.size]
+    residual = [
+        filter_.process(far[at : at + BLOCK], microphone[at : at + BLOCK])
+        for at in range(0, far.size - BLOCK + 1, BLOCK)
+    ]
+    return microphone, np.concatenate(residual)
+
+
+def response(delay=960, length=1600, seed=0):
+    tail = np.random.default_rng(seed).normal(size=length) * np.exp(-np.arange(length) / 300)
+    return np.concatenate([np.zeros(delay), 0.3 * tail / np.linalg.norm(tail)])
+
+
+def reduction(microphone, residual, seconds):
+    last = slice(-int(seconds * 16000), None)
+    return 10 * np.log10(np.mean(microphone[last] ** 2) / np.mean(residual[last] ** 2))
+
+
+def test_learns_a_room():
+    microphone, residual = loop(EchoFilter(), response(), 5.0)
+    assert reduction(microphone, residual, 1.0) > 25.0
+
+
+def test_the_user_neither_vanishes_nor_spoils_the_filter():
+    near = np.zeros(6 * 16000, np.float32)
+    user = np.random.default_rng(9).normal(0.0, 0.05, 32000).astype(np.float32)
+    near[48000:80000] = user
+    microphone, residual = loop(EchoFilter(), response(), 6.0, near)
+    kept = residual[48000:80000]
+    assert np.corrcoef(kept, user)[0, 1] > 0.95
+    assert reduction(microphone, residual, 0.5) > 20.0
+
+
+def test_without_echo_the_microphone_passes_unchanged():
+    random = np.random.default_rng(3)
+    filter_ = EchoFilter()
+    for _ in range(100):
+        near = random.normal(0.0, 0.1, BLOCK).astype(np.float32)
+        np.testing.assert_allclose(
+            filter_.process(np.zeros(BLOCK, np.float32), near), near, atol=1e-6
+        )
+
+
+def test_an_echo_beyond_the_tail_is_left_alone():
+    filter_ = EchoFilter(EchoFilterConfig(tail=0.1))
+    microphone, residual = loop(filter_, response(delay=4000), 3.0)
+    assert -3.0 < reduction(microphone, residual, 1.0) < 3.0
+
+
+def test_reset_forgets_the_room():
+    filter_ = EchoFilter()
+    loop(filter_, response(), 3.0)
+    filter_.reset()
+    microphone, residual = loop(filter_, response(), 0.02)
+    assert residual == pytest.approx(microphone[: residual.size], abs=1e-6)
