@@ -37,6 +37,8 @@ def test_audio_encoder_computes_the_same_over_several_seconds() -> None:
 
 def test_vision_tower_computes_the_same() -> None:
     model = VisionTower(NANO)
-    batch = PatchBatch(torch.randint(0, 256, (2, 3, 14, 14 * 12), dtype=torch.uint8), ((3, 4),) * 2)
+    batch = PatchBatch(
+        torch.randint(0, 256, (2, 3, 14, 14 * 12), dtype=torch.uint8), ((3, 4),) * 2
+    )
     official, plain = _both(model, lambda model: model(batch))
     torch.testing.assert_close(plain, official, rtol=0, atol=2e-5)

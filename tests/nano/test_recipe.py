@@ -13,7 +13,7 @@ from minicpmo.engine import Engine
 from minicpmo.protocol import Decision, Unit
 from training.nano import voice
 from training.nano.language_training import MODEL_FOLDER
-from training.nano.make import FULL, Place, TINY, make, stages
+from training.nano.make import FULL, TINY, Place, make, stages
 
 
 def _place(folder: Path) -> Place:

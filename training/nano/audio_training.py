@@ -125,7 +125,9 @@ def weighted(model: AudioTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dic
     return total + 0.3 * parts['active'], parts
 
 
-def train(folder: Path, run: Path, schedule: Schedule) -> dict[str, float]:
+def train(
+    folder: Path, run: Path, schedule: Schedule, noise_seconds: float = 120
+) -> dict[str, float]:
     """Train on the pool in ``folder``; continues from ``run/audio.pt`` if it is there."""
     torch.manual_seed(schedule.seed)
     run.mkdir(parents=True, exist_ok=True)
@@ -137,7 +139,7 @@ def train(folder: Path, run: Path, schedule: Schedule) -> dict[str, float]:
     size, first = schedule.batch_size, trainer.first
     ramp = tuple((round(part * schedule.steps) - first) * size for part in (0.3, 0.6))
     data = torch.utils.data.DataLoader(
-        WindowDataset(folder, vocabulary, schedule.seed + first, *ramp),
+        WindowDataset(folder, vocabulary, schedule.seed + first, ramp, noise_seconds),
         size,
         num_workers=1,
         collate_fn=collate,

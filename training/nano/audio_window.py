@@ -199,11 +199,19 @@ class WindowDataset(torch.utils.data.IterableDataset):
     """Endless stream of windows; every worker has its own random generator."""
 
     def __init__(
-        self, folder: Path, vocabulary: dict[str, int], seed: int, easy: int, hard: int
+        self,
+        folder: Path,
+        vocabulary: dict[str, int],
+        seed: int,
+        ramp: tuple[int, int],
+        noise_seconds: float,
     ) -> None:
-        """Ramp the difficulty from window number ``easy`` to ``hard`` (negative: already past)."""
+        """Ramp the difficulty between two window numbers (negative ones are past already).
+
+        noise_seconds: how much of every kind of noise is made beforehand.
+        """
         self._folder, self._vocabulary, self._seed = folder, vocabulary, seed
-        self._ramp = (easy, hard)
+        self._ramp, self._noise_seconds = ramp, noise_seconds
 
     def __iter__(self):
         """Yield (audio [SAMPLES], letter ids, word ids, active [50], word at each tenth [50], meanings)."""
@@ -211,7 +219,7 @@ class WindowDataset(torch.utils.data.IterableDataset):
         torch.set_num_threads(1)
         seed = self._seed + (0 if info is None else 1000 * info.id)
         rng = np.random.default_rng(seed)
-        pool, bank = UtterancePool(self._folder), SoundBank(seed, 120)
+        pool, bank = UtterancePool(self._folder), SoundBank(seed, self._noise_seconds)
         for count in itertools.count():
             difficulty = float(np.interp(count, self._ramp, (0.15, 0.85)))
             window = draw_window(rng, pool, bank, difficulty)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-import json
 from pathlib import Path
 
 import torch
@@ -13,20 +12,17 @@ import torch
 from minicpmo.checkpoint import save_model
 from minicpmo.model import OmniModel
 from training.nano.size import NANO
+from training.nano.stream import load_encoders
 
-_PARTS = {
-    'audio.pt': ('apm.', 'audio_projection_layer.'),
-    'vision.pt': ('vpm.', 'resampler.'),
-    'language.pt': ('llm.',),
-}
+_SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', 'llm.')
 
 
 def trained_model(run: Path) -> OmniModel:
     """Return the model with the weights of all stages of a run, without the training heads."""
-    weights = {}
-    for name, prefixes in _PARTS.items():
-        state = torch.load(run / name, weights_only=True)['model']
-        weights |= {key: value for key, value in state.items() if key.startswith(prefixes)}
+    audio, vision = load_encoders(run)
+    language = torch.load(run / 'language.pt', map_location='cpu', weights_only=True)['model']
+    weights = {**audio.state_dict(), **vision.state_dict(), **language}
+    weights = {name: value for name, value in weights.items() if name.startswith(_SHIPPED)}
     vocabulary = weights['llm.lm_head.weight'].shape[0]
     model = OmniModel(replace(NANO, llm=replace(NANO.llm, vocab_size=vocabulary)))
     model.load_state_dict(weights, strict=True)
@@ -35,11 +31,7 @@ def trained_model(run: Path) -> OmniModel:
 
 def export(run: Path, folder: Path) -> None:
     """Write config.json and model.safetensors (float16) next to the tokenizer."""
-    folder.mkdir(parents=True, exist_ok=True)
-    model = trained_model(run)
-    save_model(model.half(), folder)
-    config = json.dumps(model.config.to_dict(), indent=2)
-    (folder / 'config.json').write_text(config + '\n')
+    save_model(trained_model(run).half(), folder)
 
 
 if __name__ == '__main__':

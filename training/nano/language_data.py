@@ -29,6 +29,7 @@ SYSTEM_PROMPT = 'Streaming Omni Conversation.'
 MARKER = '\n\nprevious: '
 PREVIOUS_MAX = 160
 IGNORED = -100
+_SILENT_SHARE = 0.3  # of the cuts without a word that are used
 _BLIND_UNITS = 4  # first units of a cut whose cause may lie before it
 
 
@@ -39,7 +40,7 @@ class Sequence:
     ids: int64 [n], token of every row (0 where an encoder row stands);
     rows: positions of the encoder rows; embeddings: float16 [len(rows), hidden];
     targets: int64 [n], the token that is right after this row, IGNORED where nothing is decided;
-    ends: position of the last input row of every unit; labels: int64 [units, 3].
+    ends: position of the last input row of every unit; labels: int64 [units, 13].
     """
 
     ids: Tensor
@@ -172,8 +173,11 @@ class StreamFolder:
         return len(self.streams)
 
     def draw(self, rng: np.random.Generator, writer: SequenceWriter) -> Sequence:
-        """Return a random cut of a random stream; one in five begins a conversation."""
-        stream = self.streams[int(rng.integers(len(self.streams)))]
-        last = max(0, len(stream.texts) - WINDOW_UNITS)
-        first = 0 if rng.random() < 0.12 else int(rng.integers(0, last + 1))
-        return writer.write(stream, first, WINDOW_UNITS, rng)
+        """Return a random cut of a random stream; cuts without a word are mostly passed over."""
+        while True:
+            stream = self.streams[int(rng.integers(len(self.streams)))]
+            last = max(0, len(stream.texts) - WINDOW_UNITS)
+            first = 0 if rng.random() < 0.08 else int(rng.integers(0, last + 1))
+            judged = stream.texts[first + _BLIND_UNITS : first + WINDOW_UNITS]
+            if any(judged) or rng.random() < _SILENT_SHARE:
+                return writer.write(stream, first, WINDOW_UNITS, rng)

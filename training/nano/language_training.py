@@ -134,5 +134,5 @@ def train(streams: Path, run: Path, schedule: Schedule) -> dict[str, float]:
 if __name__ == '__main__':
     torch.set_num_threads(1)
     here = Path(__file__).parent
-    plan = Schedule(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), 3)
+    plan = Schedule(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), 3, 50)
     train(here / 'cache/stream', here / 'runs', plan)

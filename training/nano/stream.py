@@ -17,10 +17,8 @@ import torch
 from torch import Tensor
 
 from minicpmo.mel import LogMel
-
 from training.nano.audio_training import AudioTrainee
-from training.nano.audio_window import UNITS, SoundBank
-from training.nano.mel_batch import log_mel, with_floor
+from training.nano.audio_window import SoundBank
 from training.nano.progress import Progress
 from training.nano.script import write_script
 from training.nano.script_audio import ScriptAudio
@@ -28,6 +26,7 @@ from training.nano.timeline import Script
 from training.nano.utterance import UtterancePool
 from training.nano.vision_training import PICTURE_SIZES, VisionTrainee, draw_picture
 
+AUDIO_GAIN = 0.25  # brings the audio rows to the size of the other embedding rows
 VARIANTS = 3  # pictures drawn of one unchanged scene
 _LONGEST_PAST = 400  # units of a conversation that are known by what was said only
 
@@ -38,7 +37,7 @@ class Stream:
 
     audio: float16 [units, 10, hidden]; pictures: float16 [n, 8, hidden];
     picture: int64 [units], index into ``pictures``; texts, ends, yields: per unit.
-    labels: int64 [units, 3]: request, talking, talk_over.
+    labels: int64 [units, 13]: request, talking, talk_over, then classes of ``ATTRIBUTES``.
     previous: what was said before, one text per speaking unit.
     """
 
@@ -98,23 +97,35 @@ class StreamWriter:
 
 
 def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:
-    """Return both encoders as trained so far."""
-    state = torch.load(run / 'audio.pt', weights_only=True)['model']
+    """Return both encoders as trained so far, scaled as they ship."""
+    state = torch.load(run / 'audio.pt', map_location='cpu', weights_only=True)['model']
     audio = AudioTrainee(len(state['word_head.bias']) - 1)
     audio.load_state_dict(state)
+    with torch.no_grad():
+        for parameter in audio.audio_projection_layer.linear2.parameters():
+            parameter *= AUDIO_GAIN
     vision = VisionTrainee()
-    vision.load_state_dict(torch.load(run / 'vision.pt', weights_only=True)['model'])
+    vision.load_state_dict(
+        torch.load(run / 'vision.pt', map_location='cpu', weights_only=True)['model']
+    )
     return audio, vision
 
 
 def write_shards(
-    folder: Path, pools: Path, run: Path, shards: int, scripts: int, seed: int, units: int = 120
+    folder: Path,
+    pools: Path,
+    run: Path,
+    shards: int,
+    scripts: int,
+    seed: int,
+    units: int = 120,
+    noise_seconds: float = 120,
 ) -> None:
     """Write ``shards`` files with ``scripts`` streams each; existing ones are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     audio, vision = load_encoders(run)
     pool = UtterancePool(pools / 'training')
-    sound = ScriptAudio(pool, SoundBank(seed + 99, 300))
+    sound = ScriptAudio(pool, SoundBank(seed + 99, noise_seconds))
     writer = StreamWriter(audio, vision, sound)
     progress = Progress('streams', shards * scripts)
     for shard in range(shards):
