@@ -147,7 +147,7 @@ def batch_patches(slices: Sequence[np.ndarray], patch_size: int) -> PatchBatch:
     strips = [torch.from_numpy(to_strip(image, patch_size)) for image in slices]
     longest = max(strip.shape[-1] for strip in strips)
     batch = torch.zeros(len(strips), 3, patch_size, longest, dtype=torch.uint8)
-    for row, strip in zip(batch, strips):  # noqa: B905
+    for row, strip in zip(batch, strips, strict=True):
         row[..., : strip.shape[-1]] = strip
     sizes = ((i.shape[0] // patch_size, i.shape[1] // patch_size) for i in slices)
     return PatchBatch(batch, tuple(sizes))
@@ -164,7 +164,7 @@ def detail_size(
     size: tuple[int, int], grid: tuple[int, int], slicing: SlicingConfig
 ) -> tuple[int, int]:
     """Return the size to which the original is scaled before it is cut into ``grid``."""
-    cell = [_round_to(side, count) / count for side, count in zip(size, grid)]  # noqa: B905
+    cell = [_round_to(side, count) / count for side, count in zip(size, grid, strict=True)]
     width, height = best_size(*cell, slicing, upscale=True)
     return width * grid[0], height * grid[1]
 

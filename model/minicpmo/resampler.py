@@ -65,7 +65,7 @@ class CrossAttention(nn.Module):
         weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
         query, key, value = (
             F.linear(x, weight, bias).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for x, weight, bias in zip((query, key, value), weights, biases)  # noqa: B905
+            for x, weight, bias in zip((query, key, value), weights, biases, strict=True)
         )
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self.out_proj(mixed.transpose(1, 2).flatten(2))

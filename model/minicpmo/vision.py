@@ -73,7 +73,7 @@ class VisionEmbeddings(nn.Module):
         patches = strips.unflatten(-1, (-1, weight.shape[-1])).permute(0, 3, 1, 2, 4).flatten(2)
         x = F.linear(patches, weight.flatten(1), self.patch_embedding.bias)
         ids = torch.zeros(x.shape[:2], dtype=torch.int64)
-        for row, size in zip(ids, batch.sizes):  # noqa: B905
+        for row, size in zip(ids, batch.sizes, strict=True):
             row[: size[0] * size[1]] = position_ids(size, self.table_side)
         return x + self.position_embedding(ids.to(weight.device))
 

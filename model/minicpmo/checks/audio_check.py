@@ -66,7 +66,7 @@ def _check_stream(
 ) -> StageResult:
     comparison = Comparison('audio stream', TOLERANCE)
     cache = encoder.new_cache()
-    for call, mel in zip(calls, mels):  # noqa: B905
+    for call, mel in zip(calls, mels, strict=True):
         label = f'stream.{call["chunk"]}'
         frames = encoder.step(cache, mel)
         rows = projector(frames)[0]

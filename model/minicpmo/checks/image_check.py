@@ -83,7 +83,7 @@ def _check_case(
     if case.get('resized_png'):
         with Image.open(vectors.path(case['resized_png'])) as resized:
             comparison.add(f'{label} scaled', slices[0], np.asarray(resized.convert('RGB')))
-    for index, (image, expected) in enumerate(zip(slices, case['slices'])):  # noqa: B905
+    for index, (image, expected) in enumerate(zip(slices, case['slices'], strict=True)):
         patches = normalise(torch.from_numpy(to_strip(image, slicing.patch_size))).numpy()
         _check_slice(comparison, f'{label} slice {index}', image, patches, expected)
         corner = corners.get(f'{label}.slice{index}_patch_corner')

@@ -156,7 +156,7 @@ def _check_stream(
     silence = np.zeros(FIRST_STEP_PADDING, dtype=np.float32)
     bound = rounding_bound(np.concatenate((silence, units.reshape(-1))), log_mel.mel_bins)
     start = 0
-    for call, unit in zip(calls, units):  # noqa: B905
+    for call, unit in zip(calls, units, strict=True):
         mel, label = log_mel.step(state, unit), f'call {call["chunk"]}'
         comparison.exact.equal(f'{label} frames', mel.shape[1], call['frames'])
         comparison.exact.add(f'{label} mean', mel.mean(), call['mean'])
