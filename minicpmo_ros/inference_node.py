@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import sys
 import time
 from typing import Any, Optional
@@ -18,7 +17,7 @@ from minicpmo_ros import qos
 from minicpmo_ros.diagnostics import Diagnostics, Level, Status
 from minicpmo_ros.errors import AssistantError, MessageError
 from minicpmo_ros.inference import message_builder as build
-from minicpmo_ros.inference.backend_loader import load_backend, session_options
+from minicpmo_ros.inference.backend_loader import Loader, load_backend, session_options
 from minicpmo_ros.inference.conversation import Conversation
 from minicpmo_ros.inference.output_component import OutputComponent
 from minicpmo_ros.inference.parameter_set import InferenceParameters
@@ -46,7 +45,7 @@ class InferenceNode(LifecycleNode):
 
     def __init__(
         self,
-        loader: Callable[[InferenceParameters], Backend] = load_backend,
+        loader: Loader = load_backend,
         **node_options: Any,
     ) -> None:
         super().__init__('inference_node', **node_options)
@@ -59,6 +58,7 @@ class InferenceNode(LifecycleNode):
         self._unit_time = 0.0
         self._context_tokens = 0
         self._malformed = 0
+        self._load_error = ''
         self._active = False
         self._create_interfaces()
         self._diagnostics = Diagnostics(self, 'model', self._collect)
@@ -84,18 +84,19 @@ class InferenceNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and prepare a session."""
         begun = time.monotonic()
+        self._load_error = ''
         self.get_logger().info(f'loading {self.parameters.model_path} ...')
         try:
-            self._backend = self._load(self.parameters)
+            self._backend = self._load(self.parameters, self._on_progress)
             session = self._make_session()
         except (AssistantError, MiniCPMOError) as error:
             self.get_logger().error(f'the model cannot be loaded: {error}')
-            self._publish_state(error=str(error))
+            self._load_error = str(error)
+            self._publish_state()
             return TransitionCallbackReturn.FAILURE
         self._start_worker(session)
         seconds = time.monotonic() - begun
-        name = self._backend.capabilities.name
-        self.get_logger().info(f'{name} is ready after {seconds:.1f} s')
+        self.get_logger().info(f'{self._output.model_id} is ready after {seconds:.1f} s')
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -138,6 +139,10 @@ class InferenceNode(LifecycleNode):
             self.get_logger().warning('the model is still busy with a unit; leaving it behind')
         self._worker = None
         self._backend = None
+
+    def _on_progress(self, done: int, total: int) -> None:
+        text = f'{done / 1e9:.1f} of {total / 1e9:.1f} GB read'
+        self.get_logger().info(text, throttle_duration_sec=WARNING_SECONDS)
 
     def _start_worker(self, session: Session) -> None:
         capabilities = self._backend.capabilities
@@ -231,24 +236,24 @@ class InferenceNode(LifecycleNode):
     def _warn(self, text: str) -> None:
         self.get_logger().warning(text, throttle_duration_sec=WARNING_SECONDS)
 
-    def _publish_state(self, error: str = '') -> None:
+    def _publish_state(self) -> None:
         worker = self._worker
         message = DuplexState(
-            state=DuplexState.ERROR if error else self._current_state(),
+            state=self._current_state(),
             turn_id=self._conversation.turn_id,
             epoch=self._conversation.gate.current,
             unit_time=self._unit_time,
             unit_period=UNIT_PERIOD,
             units_behind=worker.units_behind if worker else 0,
             context_tokens=self._context_tokens,
-            detail=error or (worker.state.last_error if worker else ''),
+            detail=self._load_error or (worker.state.last_error if worker else ''),
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._state.publish(message)
 
     def _current_state(self) -> int:
         worker = self._worker
-        if worker is not None and worker.state.failed:
+        if self._load_error or (worker is not None and worker.state.failed):
             return DuplexState.ERROR
         if worker is None or not self._active:
             return DuplexState.INACTIVE
@@ -259,7 +264,8 @@ class InferenceNode(LifecycleNode):
     def _collect(self) -> list[Status]:
         worker = self._worker
         if worker is None:
-            return [Status('model', Level.WARN, 'no model is loaded')]
+            level = Level.ERROR if self._load_error else Level.WARN
+            return [Status('model', level, self._load_error or 'no model is loaded')]
         values = {
             'unit time [s]': self._unit_time,
             'units behind': worker.units_behind,

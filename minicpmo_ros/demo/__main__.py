@@ -11,16 +11,17 @@ import os
 from pathlib import Path
 import signal
 import sys
-import time
 from typing import TextIO
 
 from minicpmo_ros.bringup import Bringup
 from minicpmo_ros.errors import AssistantError
 from minicpmo_ros.installation import share_folder
+from minicpmo_ros.media.opener import CAMERA_PREFIX, open_media
 from minicpmo_ros.node_table import ASSISTANT
 from minicpmo_ros.transport import profile_variables
 
 DEFAULT_MEDIA = 'media/home_monitor.mp4'
+CAMERA = 'camera:0'
 NAMESPACE = 'minicpmo_demo'
 
 
@@ -50,7 +51,8 @@ def parse_options(words: list[str] | None = None) -> DemoOptions:
     )
     parser.add_argument('arguments', nargs='*', help='name:=value, as for the launch file')
     given = parser.parse_args(words)
-    media = given.media or ('camera:0' if given.live else str(share_folder() / DEFAULT_MEDIA))
+    camera = CAMERA if any(Path('/dev').glob('video*')) else ''
+    media = given.media or (camera if given.live else str(share_folder() / DEFAULT_MEDIA))
     extra = dict(word.split(':=', 1) for word in given.arguments)
     return DemoOptions(
         media, given.live, given.output, given.model, given.start, given.seconds, extra
@@ -62,11 +64,19 @@ def launch_arguments(options: DemoOptions) -> dict[str, str]:
     return {
         'namespace': NAMESPACE,
         'media': options.media,
-        'image_transport': 'compressed',
+        'image_transport': image_transport(options.media),
         'audio_device': '' if options.live else 'none',
         'model_path': options.model,
         **options.extra,
     }
+
+
+def image_transport(media: str) -> str:
+    """Return 'compressed', which is small to record; 'raw' for a recording of raw pictures."""
+    if not media or media.startswith(CAMERA_PREFIX):
+        return 'compressed'
+    kinds = getattr(open_media(media), 'kinds', {'compressed'})
+    return 'raw' if 'image' in kinds and 'compressed' not in kinds else 'compressed'
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -79,10 +89,15 @@ def run_demo(options: DemoOptions) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     with (options.output / 'nodes.log').open('w') as log:
         session = DemoSession(options)
-        started = time.monotonic()
         with Bringup(ASSISTANT, launch_arguments(options), _log_to(log)) as bringup:
-            ended = bringup.wait(lambda: session.step(time.monotonic() - started))
+            try:
+                ended = bringup.wait(session.step)
+            except KeyboardInterrupt:
+                ended = None
         session.finish()
+    if session.failure:
+        print(session.failure)
+        return 1
     if ended is not None:
         print(f'{ended.name} ended with code {ended.exit_code}: {ended.last_line}')
         return 1

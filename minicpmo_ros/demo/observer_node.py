@@ -71,6 +71,7 @@ class ObserverNode(Node):
         super().__init__('demo_observer', namespace=namespace)
         self.observation = observation
         self.media_finished = False
+        self.failure = ''
         self.last_activity = time.monotonic()
         self._transcript = transcript
         self._reader: Optional[MessageReader] = None
@@ -107,6 +108,10 @@ class ObserverNode(Node):
 
     def _on_media_node_finished(self, message: Bool) -> None:
         self.media_finished = message.data
+
+    def _on_duplex_state(self, message: DuplexState) -> None:
+        if message.state == DuplexState.ERROR:
+            self.failure = f'the inference node failed: {message.detail}'
 
     def _on_omni_unit(self, message: OmniUnit) -> None:
         if self._reader is None:

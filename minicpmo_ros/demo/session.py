@@ -34,7 +34,7 @@ class DemoSession:
         self._options = options
         media = Path(options.media)
         captions = known_captions(read_captions(media), options.start)
-        title = f'minicpmo_ros: {media.name}'
+        title = f'minicpmo_ros: {media.name or "live"}'
         self._observation = Observation(captions=captions, title=title)
         self._transcript = Transcript(_print, colour=sys.stdout.isatty(), captions=captions)
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
@@ -45,12 +45,19 @@ class DemoSession:
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
 
-    def step(self, elapsed: float) -> bool:
+    @property
+    def failure(self) -> str:
+        """Return why the assistant cannot run, empty while it can."""
+        return self._node.failure
+
+    def step(self) -> bool:
         """Look at new messages; return whether the run is over."""
         end = time.monotonic() + STEP_SECONDS
         while time.monotonic() < end:
             self._executor.spin_once(timeout_sec=0.02)
             self._node.say_captions()
+        if self._node.failure:
+            return True
         quiet = time.monotonic() - self._node.last_activity > QUIET_SECONDS
         return quiet and (self._node.media_finished or self._reached_limit())
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import importlib
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,20 @@ from minicpmo_ros.errors import BackendError
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 from minicpmo_ros.installation import configuration_file, model_folder
 
+Progress = Callable[[int, int], None]
+Loader = Callable[[InferenceParameters, Progress], Backend]
+
 # Short names of the engines that ship with this package.
 BACKENDS = {'minicpmo': 'minicpmo.backend:load_backend'}
 
 
-def load_backend(parameters: InferenceParameters) -> Backend:
+def load_backend(parameters: InferenceParameters, progress: Progress) -> Backend:
     """Import the engine and load its weights; may take minutes.
 
-    The function behind the name is called as ``load(folder: Path, device: str, dtype: str)``;
-    'auto' is left to it.
+    The function behind the name is called as ``load(folder, device, dtype, progress)``; 'auto' is
+    left to it.
+
+    :param progress: called with bytes read so far and in all.
 
     :raises BackendError: when there is no such engine.
     """
@@ -39,7 +45,7 @@ def load_backend(parameters: InferenceParameters) -> Backend:
         ) from error
     _set_threads(parameters.torch_threads)
     folder = model_folder(parameters.model_path)
-    return load(folder, device=parameters.device, dtype=parameters.dtype)
+    return load(folder, parameters.device, parameters.dtype, progress)
 
 
 def session_options(parameters: InferenceParameters) -> dict[str, Any]:

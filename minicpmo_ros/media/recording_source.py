@@ -36,6 +36,8 @@ class RecordingSource:
         with self._open() as reader:
             self.duration = reader.duration / 1e9
             self.topics = _choose(reader.connections, topics)
+            played = [c for c in reader.connections if c.topic in self.topics]
+            self.kinds = {KINDS[c.msgtype] for c in played}
         if not self.topics:
             wanted = ', '.join(topics) or 'images or audio'
             raise MediaError(f'{path} has no topic with {wanted}')

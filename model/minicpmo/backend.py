@@ -4,12 +4,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Optional
 
 from minicpmo.engine import Engine
 from minicpmo.protocol import Backend
 
 
-def load_backend(folder: Path | str, device: str = 'auto', dtype: str = 'auto') -> Backend:
+def load_backend(
+    folder: Path | str,
+    device: str = 'auto',
+    dtype: str = 'auto',
+    progress: Optional[Callable[[int, int], None]] = None,
+) -> Backend:
     """Return the loaded model of a folder; see :meth:`minicpmo.engine.Engine.load`."""
-    return Engine.load(folder, device, dtype)
+    return Engine.load(folder, device, dtype, progress=progress)

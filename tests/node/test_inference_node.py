@@ -83,7 +83,7 @@ def make_rig(ros):
     def make(script, gate=None, **parameters) -> Rig:
         backend = ScriptedBackend(script, gate)
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        node = InferenceNode(lambda _: backend, parameter_overrides=overrides)
+        node = InferenceNode(lambda *_: backend, parameter_overrides=overrides)
         harness = Harness(node).__enter__()
         harnesses.append(harness)
         return Rig(harness, node, backend)
