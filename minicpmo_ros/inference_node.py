@@ -62,7 +62,6 @@ class InferenceNode(LifecycleNode):
         self._active = False
         self._create_interfaces()
         self._diagnostics = Diagnostics(self, 'model', self._collect)
-        self._autostart_timer = None
         if self.parameters.autostart:
             self._autostart_timer = self.create_timer(0.05, self._autostart)
 

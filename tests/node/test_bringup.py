@@ -46,7 +46,7 @@ def test_set_starts_and_ends_without_force(ros_domain, parameter_file):
     lines = []
     given = {**SLIM, 'params_file': parameter_file}
     with Bringup(ASSISTANT, given, lines.append) as bringup:
-        wait_for(lines, 'scripted is ready')
+        wait_for(lines, 'is ready')
         assert [p.name for p in bringup.processes] == ['perception_node', 'inference_node']
         pids = [process.pid for process in bringup.processes]
     assert [p.exit_code for p in bringup.processes] == [0, 0]
@@ -70,7 +70,7 @@ def test_nodes_die_with_a_killed_bringup(ros_domain, parameter_file):
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     children = []
     for line in parent.stdout:
-        if 'scripted is ready' in line:
+        if 'is ready' in line:
             children = Path(f'/proc/{parent.pid}/task/{parent.pid}/children').read_text().split()
             break
     assert len(children) == 2
