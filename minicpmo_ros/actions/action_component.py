@@ -14,6 +14,7 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 from std_srvs.srv import SetBool
 
+from minicpmo_ros.actions.action_executor import ActionExecutor
 from minicpmo_ros.actions.action_manager import (
     ActionManager,
     CancelCommand,
@@ -28,17 +29,13 @@ from minicpmo_ros.actions.action_parameters import ActionParameters
 from minicpmo_ros.actions.action_publisher import ActionPublisher
 from minicpmo_ros.actions.audit_log import AuditLog
 from minicpmo_ros.actions.gate import GateOptions, RobotState
-from minicpmo_ros.actions.interface_client import InterfaceClient, create_client, resolved_name
-from minicpmo_ros.actions.message_template import fill_template
 from minicpmo_ros.actions.phrase_pattern import normalise, sentences
 from minicpmo_ros.actions.request_table import RequestEvent
 from minicpmo_ros.actions.skill import Skill
 from minicpmo_ros.actions.skill_file import load_skill_file
-from minicpmo_ros.actions.target_policy import refuse_name
 from minicpmo_ros.actions.trigger import Proposal, SentenceBuffer, TriggerTable
 from minicpmo_ros.barge_in.emergency_stop import EmergencyStop
 from minicpmo_ros.diagnostics import Level, Status
-from minicpmo_ros.errors import ArgumentError
 from minicpmo_ros.installation import configuration_file
 from minicpmo_ros.msg import (
     ActionRequest,
@@ -52,6 +49,7 @@ from minicpmo_ros.qos import EVENT, STATE, STREAM
 from minicpmo_ros.stamp import NANOSECONDS
 
 TICK_SECONDS = 0.1
+MAX_USER_TEXT = 2000
 # A stop by a person or a machine ends running actions; a barge-in only those of its own turn.
 _STOP_REASONS = {
     Interruption.STOP_PHRASE: ('stop_phrase', 'a stop phrase was heard'),
@@ -77,10 +75,8 @@ class ActionComponent:
         self._publisher = ActionPublisher(node, self._audit)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._state = RobotState()
-        self._clients: dict[str, InterfaceClient] = {}
-        self._refused: dict[str, str] = {}
         self._create_interfaces()
-        self._create_clients()
+        self._executor = ActionExecutor(node, self.skills)
         self._apply(parameters, set())
 
     def _create_interfaces(self) -> None:
@@ -94,23 +90,6 @@ class ActionComponent:
         node.create_service(SetBool, '~/enable_actions', self._on_enable)
         node.create_service(SetBool, '~/confirm_action', self._on_confirm)
         node.create_timer(TICK_SECONDS, self._tick, clock=self._steady)
-
-    def _create_clients(self) -> None:
-        for skill in self.skills.values():
-            if not skill.enabled:
-                continue
-            reason = refuse_name(resolved_name(self._node, skill.target))
-            if reason:
-                self._refuse(skill, 'forbidden_target', reason)
-                continue
-            try:
-                self._clients[skill.name] = create_client(self._node, skill.target)
-            except ArgumentError as error:
-                self._refuse(skill, error.code, str(error))
-
-    def _refuse(self, skill: Skill, code: str, reason: str) -> None:
-        self._refused[skill.name] = code
-        self._node.get_logger().error(f'skill {skill.name} is refused: {reason}')
 
     def _apply(self, parameters: ActionParameters, changed: set[str]) -> None:
         self._parameters = parameters
@@ -161,17 +140,17 @@ class ActionComponent:
         )
 
     def _on_user_text(self, message: String) -> None:
-        words = normalise(message.data.replace(',', ' ')).strip(' .!?').casefold()
+        words = normalise(message.data[:MAX_USER_TEXT].replace(',', ' ')).strip(' .!?').casefold()
         if words in self._parameters.refusal_words:
             self._perform(self._manager.confirm(False, self._current_state(), self._now))
         elif words in self._parameters.confirmation_words:
             self._perform(self._manager.confirm(True, self._current_state(), self._now))
-        for sentence in sentences(message.data[:2000]):
+        for sentence in sentences(message.data[:MAX_USER_TEXT]):
             for proposal in self._table.from_user(sentence, 0, -1):
                 self._propose(proposal)
 
     def _propose(self, proposal: Proposal) -> None:
-        problem = proposal.problem or self._refused.get(proposal.skill, '')
+        problem = proposal.problem or self._executor.refused.get(proposal.skill, '')
         state = self._current_state()
         self._perform(self._manager.propose(replace(proposal, problem=problem), state, self._now))
 
@@ -216,6 +195,10 @@ class ActionComponent:
         return reply
 
     def _tick(self) -> None:
+        current = self._manager.current
+        if self._executor.server_lost(current, self._now):
+            event = RequestEvent.NO_SERVER
+            self._report(current.action_id, event, 'server_lost', 'the server went away')
         self._perform(self._manager.tick(self._current_state(), self._now))
 
     def _current_state(self) -> RobotState:
@@ -235,31 +218,19 @@ class ActionComponent:
                 self._publisher.note(command.text)
             elif isinstance(command, SendCommand):
                 self._send(command.request)
-            elif isinstance(command, (CancelCommand, ForgetCommand)):
-                self._withdraw(command)
+            elif isinstance(command, CancelCommand):
+                self._executor.cancel(command.request)
+            elif isinstance(command, ForgetCommand):
+                self._executor.forget(command.request)
 
     def _send(self, request: Request) -> None:
-        action_id, skill = request.action_id, request.skill
+        action_id = request.action_id
         if self._parameters.execution == 'external':
             self._report(action_id, RequestEvent.DONE, 'delegated', 'left to another program')
             return
-        now = self._node.get_clock().now().to_msg()
-        values = fill_template(skill.target.message, request.arguments, skill.arguments, now)
-        try:
-            self._clients[skill.name].send(
-                values, lambda event, code, text: self._report(action_id, event, code, text)
-            )
-        except ArgumentError as error:
-            self._report(action_id, RequestEvent.ERROR, error.code, str(error))
-
-    def _withdraw(self, command: CancelCommand | ForgetCommand) -> None:
-        client = self._clients.get(command.request.skill.name)
-        if client is None:
-            return
-        if isinstance(command, CancelCommand):
-            client.cancel()
-        else:
-            client.forget()
+        self._executor.send(
+            request, lambda event, code, text: self._report(action_id, event, code, text)
+        )
 
     def _report(self, action_id: str, event: RequestEvent, code: str, message: str) -> None:
         self._perform(self._manager.report(action_id, event, self._now, code, message))
@@ -270,11 +241,11 @@ class ActionComponent:
         values = {
             'enabled': self._state.enabled,
             'skills': len(self.skills),
-            'refused skills': ', '.join(self._refused) or 'none',
+            'refused skills': ', '.join(self._executor.refused) or 'none',
             'under way': current.skill.name if current else 'nothing',
             'audit lines lost': self._audit.lost,
         }
-        if self._refused or self._audit.problem:
+        if self._executor.refused or self._audit.problem:
             reason = self._audit.problem or 'skills are refused, see the log'
             return Status('actions', Level.WARN, reason, values)
         return Status('actions', Level.OK, 'on' if self._state.enabled else 'off', values)
@@ -282,9 +253,7 @@ class ActionComponent:
     def close(self) -> None:
         """Cancel what is under way and free the clients."""
         self._stop('shutdown', 'the bridge ends')
-        for client in self._clients.values():
-            client.close()
-        self._clients.clear()
+        self._executor.close()
 
 
 def _load_skills(path: str) -> dict[str, Skill]:

@@ -8,6 +8,7 @@ reports back what the server answered.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Mapping, Optional
 
@@ -23,7 +24,10 @@ from minicpmo_ros.actions.request_table import FINAL, Effect, Phase, RequestEven
 from minicpmo_ros.actions.skill import ArgumentValue, Confirmation, Skill
 from minicpmo_ros.actions.trigger import Proposal
 
+# How long a server may take to answer a cancel request [s].
 CANCEL_PATIENCE = 2.0
+# A direct request that arrives again with one of the last ids is the same request.
+REMEMBERED_IDS = 100
 
 
 @dataclass
@@ -95,6 +99,7 @@ class ActionManager:
     history: SendHistory = field(default_factory=SendHistory)
     current: Optional[Request] = None
     _count: int = 0
+    _request_ids: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_IDS))
 
     def propose(self, proposal: Proposal, state: RobotState, now: float) -> list[Command]:
         """Return what to do about a proposal: send, ask a person, or reject it."""
@@ -122,10 +127,14 @@ class ActionManager:
     ) -> dict[str, ArgumentValue] | Rejection:
         checked = pass_gates(proposal, self.skills, state, self.history, self.options, now)
         current = self.current
-        if isinstance(checked, Rejection) or current is None:
+        if isinstance(checked, Rejection):
             return checked
-        same = current.skill.name == proposal.skill and current.arguments == checked
-        if same or current.action_id == action_id:
+        if action_id in self._request_ids:
+            return Rejection('duplicate', f'{action_id!r} was asked for before')
+        if current is None:
+            self._request_ids.append(action_id)
+            return checked
+        if current.skill.name == proposal.skill and current.arguments == checked:
             return Rejection('duplicate', f'{proposal.skill} is already under way')
         return Rejection('busy', f'{current.skill.name} is under way; one request at a time')
 

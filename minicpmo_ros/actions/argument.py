@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from typing import Any, Mapping
 
-from minicpmo_ros.actions.skill import ArgumentSchema, ArgumentType, ArgumentValue
+from minicpmo_ros.actions.skill import ArgumentSchema, ArgumentType, ArgumentValue, Skill
 from minicpmo_ros.errors import ArgumentError
 
 MAX_FREE_TEXT = 200
@@ -99,3 +99,19 @@ def _boolean(schema: ArgumentSchema, value: Any) -> bool:
         if word in _TRUE or word in _FALSE:
             return word in _TRUE
     raise ArgumentError('wrong_type', f'{schema.name}: {value!r} is not true or false')
+
+
+def example_arguments(skill: Skill) -> dict[str, ArgumentValue]:
+    """Return some valid arguments of a skill, to try its message with."""
+    return {name: _example(schema) for name, schema in skill.arguments.items()}
+
+
+def _example(schema: ArgumentSchema) -> ArgumentValue:
+    if schema.default is not None:
+        return schema.default
+    if schema.type is ArgumentType.STRING:
+        return next(iter(schema.choices), 'x')
+    if schema.type is ArgumentType.BOOLEAN:
+        return False
+    whole = schema.type is ArgumentType.INTEGER
+    return validate_argument(schema, math.ceil(schema.minimum) if whole else schema.minimum)

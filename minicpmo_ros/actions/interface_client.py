@@ -36,6 +36,9 @@ class InterfaceClient(Protocol):
     def forget(self) -> None:
         """Report nothing more about what was sent last."""
 
+    def is_ready(self) -> bool:
+        """Return whether somebody is there to answer."""
+
     def close(self) -> None:
         """Free the client; idempotent."""
 
@@ -50,15 +53,23 @@ def create_client(node: Node, target: Target) -> InterfaceClient:
     return kinds[target.kind](node, target.name, import_interface(target.type))
 
 
-def resolved_name(node: Node, target: Target) -> str:
-    """Return the full name of a target after namespaces and remapping."""
+_ACTION_SERVICES = ('send_goal', 'cancel_goal', 'get_result')
+
+
+def resolved_names(node: Node, target: Target) -> set[str]:
+    """Return every full name a target may reach after namespaces and remapping.
+
+    The three services of an action can be remapped one by one, so each is resolved.
+    """
     if target.kind is TargetKind.TOPIC:
-        return node.resolve_topic_name(target.name)
+        return {node.resolve_topic_name(target.name)}
     if target.kind is TargetKind.SERVICE:
-        return node.resolve_service_name(target.name)
-    return node.resolve_service_name(target.name + '/_action/send_goal').removesuffix(
-        '/_action/send_goal'
-    )
+        return {node.resolve_service_name(target.name)}
+    names = {node.resolve_topic_name(target.name), node.resolve_service_name(target.name)}
+    for service in _ACTION_SERVICES:
+        suffix = f'/_action/{service}'
+        names.add(node.resolve_service_name(target.name + suffix).removesuffix(suffix))
+    return names
 
 
 class TopicClient:
@@ -72,7 +83,7 @@ class TopicClient:
     def send(self, values: dict[str, Any], report: Report) -> None:
         """Publish; done at once, an error when nobody listens."""
         message = fill_message(self._type(), values)
-        if not self._publisher.get_subscription_count():
+        if not self.is_ready():
             report(RequestEvent.NO_SERVER, 'no_subscriber', 'nobody listens to the topic')
             return
         self._publisher.publish(message)
@@ -83,6 +94,10 @@ class TopicClient:
 
     def forget(self) -> None:
         """Do nothing: nothing is awaited."""
+
+    def is_ready(self) -> bool:
+        """Return whether somebody listens."""
+        return self._publisher.get_subscription_count() > 0
 
     def close(self) -> None:
         """Destroy the publisher."""
@@ -102,7 +117,7 @@ class ServiceClient:
     def send(self, values: dict[str, Any], report: Report) -> None:
         """Call without waiting."""
         request = fill_message(self._type.Request(), values)
-        if not self._client.service_is_ready():
+        if not self.is_ready():
             report(RequestEvent.NO_SERVER, 'no_server', 'the service is not there')
             return
         self._report = report
@@ -113,6 +128,9 @@ class ServiceClient:
         if future is not self._future or future.cancelled():
             return
         self._future = None
+        if future.exception() is not None:
+            report(RequestEvent.ERROR, 'server_failed', str(future.exception())[:MAX_TEXT])
+            return
         reply = future.result()
         text = str(getattr(reply, 'message', ''))[:MAX_TEXT]
         if getattr(reply, 'success', True):
@@ -133,6 +151,10 @@ class ServiceClient:
             future, self._future = self._future, None
             self._client.remove_pending_request(future)
 
+    def is_ready(self) -> bool:
+        """Return whether the service is there."""
+        return self._client.service_is_ready()
+
     def close(self) -> None:
         """Destroy the client."""
         self.forget()
@@ -150,7 +172,7 @@ class GoalClient:
     def send(self, values: dict[str, Any], report: Report) -> None:
         """Send a goal without waiting."""
         goal = fill_message(self._type.Goal(), values)
-        if not self._client.server_is_ready():
+        if not self.is_ready():
             report(RequestEvent.NO_SERVER, 'no_server', 'the action server is not there')
             return
         self._goal = _Goal(report)
@@ -167,6 +189,10 @@ class GoalClient:
         if self._goal is not None:
             self._goal.report = None
             self._goal = None
+
+    def is_ready(self) -> bool:
+        """Return whether the action server is there."""
+        return self._client.server_is_ready()
 
     def close(self) -> None:
         """Destroy the client."""
@@ -190,11 +216,10 @@ class _Goal:
             self._handle.cancel_goal_async()
 
     def answered(self, future: Any) -> None:
-        try:
-            handle = future.result()
-        except Exception as error:  # whatever the middleware raises, the robot must not move on
-            self._tell(RequestEvent.ERROR, 'server_failed', str(error)[:MAX_TEXT])
+        if future.exception() is not None:
+            self._fail(future)
             return
+        handle = future.result()
         if not handle.accepted:
             self._tell(RequestEvent.REFUSED, 'goal_refused', 'the server refused the goal')
             return
@@ -204,7 +229,13 @@ class _Goal:
             self.cancel()
         self._tell(RequestEvent.ACCEPTED, '', '')
 
+    def _fail(self, future: Any) -> None:
+        self._tell(RequestEvent.ERROR, 'server_failed', str(future.exception())[:MAX_TEXT])
+
     def _ended(self, future: Any) -> None:
+        if future.exception() is not None:
+            self._fail(future)
+            return
         status = future.result().status
         if status == GoalStatus.STATUS_SUCCEEDED:
             self._tell(RequestEvent.DONE, 'succeeded', '')

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -38,12 +39,12 @@ def fill_message(message: Any, values: dict[str, Any]) -> Any:
             raise ArgumentError(
                 'wrong_message', f'{type(message).__name__} has no field {name!r}; known: {known}'
             )
-        setattr(message, name, _convert(getattr(message, name), value, name))
+        setattr(message, name, _convert(getattr(message, name), fields[name], value, name))
     return message
 
 
-def _convert(current: Any, value: Any, name: str) -> Any:
-    """Return ``value`` as the type of the field's present value."""
+def _convert(current: Any, field_type: str, value: Any, name: str) -> Any:
+    """Return ``value`` as the type of the field; rclpy itself would cut integers silently."""
     if hasattr(current, 'get_fields_and_field_types'):
         if isinstance(current, Time) and isinstance(value, Time):
             return value
@@ -55,7 +56,18 @@ def _convert(current: Any, value: Any, name: str) -> Any:
     elif isinstance(current, float) and isinstance(value, (int, float)):
         return float(value)
     elif isinstance(current, int) and isinstance(value, int):
-        return value
+        if _fits(field_type, value):
+            return value
     elif isinstance(current, str) and isinstance(value, str):
         return value
-    raise ArgumentError('wrong_message', f'field {name!r} cannot be {value!r}')
+    raise ArgumentError('wrong_message', f'field {name!r} ({field_type}) cannot be {value!r}')
+
+
+def _fits(field_type: str, value: int) -> bool:
+    """Return whether an integer fits a field such as ``uint8``."""
+    found = re.fullmatch(r'(u?)int(8|16|32|64)', field_type)
+    if found is None:  # octet and char
+        return 0 <= value <= 255
+    bits = int(found[2])
+    low = 0 if found[1] else -(2 ** (bits - 1))
+    return low <= value < low + 2**bits

@@ -72,6 +72,8 @@ TABLE: dict[tuple[Phase, RequestEvent], tuple[Phase, tuple[Effect, ...]]] = {
     (_P.SENDING, _E.STOP): (_P.CANCELING, (_F.CANCEL,)),
     (_P.RUNNING, _E.DONE): (_P.SUCCEEDED, ()),
     (_P.RUNNING, _E.ERROR): (_P.FAILED, (_F.FORGET,)),
+    # The server may be back later with the goal still running: ask it to stop anyway.
+    (_P.RUNNING, _E.NO_SERVER): (_P.FAILED, (_F.CANCEL, _F.FORGET)),
     (_P.RUNNING, _E.TIMEOUT): (_P.FAILED, (_F.CANCEL, _F.FORGET)),
     (_P.RUNNING, _E.STOP): (_P.CANCELING, (_F.CANCEL,)),
     (_P.CANCELING, _E.ACCEPTED): (_P.CANCELING, (_F.CANCEL,)),

@@ -22,23 +22,28 @@ _KIND_OF_TYPE = {
     'action': TargetKind.ACTION,
 }
 _FORBIDDEN_PACKAGES = frozenset({
-    'ackermann_msgs', 'actuator_msgs', 'control_msgs', 'controller_manager_msgs', 'lifecycle_msgs',
-    'mavros_msgs', 'minicpmo_ros', 'moveit_msgs', 'rcl_interfaces', 'ros2_control_msgs',
-    'trajectory_msgs', 'composition_interfaces',
+    'ackermann_msgs', 'actuator_msgs', 'can_msgs', 'composition_interfaces', 'control_msgs',
+    'controller_manager_msgs', 'dynamixel_sdk_custom_interfaces', 'dynamixel_workbench_msgs',
+    'gazebo_msgs', 'lifecycle_msgs', 'mavros_msgs', 'micro_ros_msgs', 'minicpmo_ros',
+    'moveit_msgs', 'px4_msgs', 'rcl_interfaces', 'ros2_control_msgs', 'ros_gz_interfaces',
+    'rosbag2_interfaces', 'trajectory_msgs', 'type_description_interfaces',
 })  # fmt: skip
 _FORBIDDEN_TYPES = frozenset({
     'geometry_msgs/msg/Twist', 'geometry_msgs/msg/TwistStamped',
     'geometry_msgs/msg/TwistWithCovariance', 'geometry_msgs/msg/TwistWithCovarianceStamped',
     'geometry_msgs/msg/Wrench', 'geometry_msgs/msg/WrenchStamped',
     'geometry_msgs/msg/Accel', 'geometry_msgs/msg/AccelStamped',
+    'nav2_msgs/srv/ManageLifecycleNodes',
     'sensor_msgs/msg/JointState', 'sensor_msgs/msg/MultiDOFJointState', 'sensor_msgs/msg/Joy',
     'std_msgs/msg/Float64MultiArray', 'std_msgs/msg/Float32MultiArray',
 })  # fmt: skip
 _FORBIDDEN_WORDS = (
-    'cmd_vel', 'velocity', 'twist', 'joint', 'servo_cmd', 'controller', 'controllers', 'motor',
-    'motors', 'torque', 'effort', 'actuator', 'actuators', 'wheel', 'wheels', 'throttle', 'joy',
-    'arm_disarm', 'emergency_stop', 'estop', 'e_stop', 'enable_actions', 'confirm_action',
-    'action_request', 'action_status', 'interruption', 'parameter_events',
+    'ackermann', 'action_request', 'action_status', 'actuator', 'actuators', 'arm_disarm',
+    'brake', 'brakes', 'cmd', 'cmdvel', 'confirm_action', 'controller', 'controllers', 'e_stop',
+    'effort', 'emergency_stop', 'enable_actions', 'estop', 'gpio', 'interruption', 'joint',
+    'joints', 'joy', 'joystick', 'motor', 'motors', 'parameter_events', 'pwm', 'servo', 'servos',
+    'setpoint', 'teleop', 'throttle', 'thruster', 'thrusters', 'torque', 'trajectory', 'twist',
+    'vel', 'velocity', 'wheel', 'wheels',
 )  # fmt: skip
 _FORBIDDEN_NAME = re.compile(r'(?:^|[/_])(?:' + '|'.join(_FORBIDDEN_WORDS) + r')(?:$|[/_0-9])')
 _FORBIDDEN_SUFFIXES = (

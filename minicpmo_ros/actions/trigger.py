@@ -45,20 +45,29 @@ class Proposal:
 
 @dataclass
 class SentenceBuffer:
-    """Collects the text of one turn and gives out each sentence once, when it is complete."""
+    """Collects the text of one turn and gives out each sentence once, when it is complete.
+
+    A sentence that does not end within MAX_TURN_TEXT characters is skipped as a whole: its tail
+    must not pass for a sentence of its own.
+    """
 
     text: str = ''
     turn_id: int = -1
     quoted: bool = False
+    skipping: bool = False
 
     def feed(self, turn_id: int, delta: str, last: bool) -> list[str]:
         """Return the sentences that this delta completed; ``last`` completes the rest."""
         if turn_id != self.turn_id:
             self.reset(turn_id)
-        self.text = (self.text + delta)[-MAX_TURN_TEXT:]
+        self.text += delta
         end = len(self.text) if last else 1 + max(self.text.rfind(mark) for mark in _END_MARKS)
         complete, self.text = self.text[:end], self.text[end:]
         found = sentences(('"' if self.quoted else '') + complete)
+        if self.skipping and complete:
+            found, self.skipping = found[1:], False
+        if len(self.text) > MAX_TURN_TEXT:
+            self.text, self.skipping = '', True
         self.quoted ^= complete.count('"') % 2 == 1
         if last:
             self.reset(-1)
@@ -66,7 +75,8 @@ class SentenceBuffer:
 
     def reset(self, turn_id: int) -> None:
         """Begin another turn."""
-        self.text, self.turn_id, self.quoted = '', turn_id, False
+        self.text, self.turn_id = '', turn_id
+        self.quoted = self.skipping = False
 
 
 @dataclass

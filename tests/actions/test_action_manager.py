@@ -18,7 +18,7 @@ from minicpmo_ros.actions.action_manager import (
 from minicpmo_ros.actions.gate import GateOptions, RobotState
 from minicpmo_ros.actions.request_table import FINAL, TABLE, Phase, RequestEvent, next_phase
 from minicpmo_ros.actions.skill_file import parse_skills
-from minicpmo_ros.actions.trigger import Proposal, TriggerKind, TriggerTable
+from minicpmo_ros.actions.trigger import Proposal, SentenceBuffer, TriggerKind, TriggerTable
 
 SKILLS = parse_skills("""
 skills:
@@ -242,6 +242,22 @@ def test_every_phase_that_is_not_final_can_end_by_itself():
     }
     for phase in set(Phase) - FINAL:
         assert any(TABLE.get((phase, event), (phase,))[0] in FINAL for event in endings)
+
+
+def test_a_direct_request_that_arrives_twice_is_carried_out_once():
+    actions = manager()
+    request = replace(WAVE, request_id='r1', epoch=-1)
+    assert of_type(actions.propose(request, READY, 0.0), SendCommand)
+    actions.report('r1', RequestEvent.DONE, 1.0)
+    assert code(actions.propose(request, ready(20.0), 20.0)) == 'duplicate'
+
+
+def test_the_tail_of_an_endless_sentence_is_not_a_sentence():
+    buffer, table = SentenceBuffer(), TriggerTable(SKILLS)
+    found = buffer.feed(1, 'He never said ' + 'very ' * 900, last=False)
+    found += buffer.feed(1, " I'm waving. ", last=False)
+    assert [table.from_text(sentence, 1, 1) for sentence in found] == []
+    assert buffer.feed(1, 'Fine.', last=True) == ['Fine.']
 
 
 def test_answers_to_another_request_are_ignored():

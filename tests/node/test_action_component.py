@@ -13,7 +13,7 @@ import rclpy
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from std_msgs.msg import String
+from std_msgs.msg import String, UInt8
 from std_srvs.srv import SetBool, Trigger
 
 from minicpmo_ros.actions.action_component import ActionComponent
@@ -85,6 +85,12 @@ skills:
     confirm: always
     question: Shall I switch the lamp?
     cooldown: 0.0
+  count:
+    description: Count.
+    target: {kind: topic, name: count, type: std_msgs/msg/UInt8, message: {data: $count}}
+    arguments: {count: {type: integer, minimum: 0, maximum: 1000}}
+    confirm: never
+    cooldown: 0.0
   remapped:
     description: Harmless by name only.
     target: {kind: topic, name: greeting, type: std_msgs/msg/String, message: {data: hi}}
@@ -138,6 +144,7 @@ class Robot:
         node.create_service(Trigger, 'wave', self._serve('wave', success=False))
         node.create_subscription(PointStamped, 'look_at', self.calls.append, 10)
         node.create_subscription(String, 'caregiver_call', self.calls.append, 10)
+        node.create_subscription(UInt8, 'count', self.calls.append, 10)
         node.create_subscription(String, '/base/cmd_vel', self.calls.append, 10)
         self.server = ActionServer(
             node,
@@ -191,7 +198,7 @@ class Robot:
     def _connected(self) -> bool:
         self.publish_state()
         publishers = (self.text, self.events, self.interruptions, self.state, self.proposals)
-        clients = self.component._clients
+        clients = self.component._executor._clients
         return (
             all(publisher.get_subscription_count() for publisher in publishers)
             and self.user_text.get_subscription_count()
@@ -389,7 +396,7 @@ def test_switched_off_stopped_and_doubled_bridges_refuse(robot):
 
 def test_a_missing_server_is_a_failure_and_everything_is_audited(robot):
     robot.destroy_server()
-    robot.until(lambda: not robot.component._clients['go_to']._client.server_is_ready())
+    robot.until(lambda: not robot.component._executor._clients['go_to']._client.server_is_ready())
     robot.say("I'm going to the hall.")
     assert robot.outcome().code == 'no_server'
     lines = [json.loads(line) for line in robot.audit.read_text().splitlines()]
@@ -406,6 +413,53 @@ def test_a_bridge_does_not_start_with_a_broken_allow_list(ros, tmp_path):
     with pytest.raises(LocatedError, match='line 1'):
         ActionComponent(node, EmergencyStop())
     node.destroy_node()
+
+
+def test_a_server_that_vanishes_with_a_running_goal_is_a_failure(robot):
+    robot.say("I'm going to the kitchen.")
+    robot.until(lambda: any(s.state == ActionStatus.RUNNING for s in robot.statuses))
+    robot.until(lambda: robot.goals)
+    robot.destroy_server()
+    assert robot.outcome().code in ('server_lost', 'timeout')
+
+
+def test_a_value_that_does_not_fit_its_field_fails_and_the_next_request_works(robot):
+    for count, state in ((300, ActionStatus.FAILED), (3, ActionStatus.SUCCEEDED)):
+        robot.refresh()
+        request = ActionRequest(skill='count', arguments=json.dumps({'count': count}))
+        robot.proposals.publish(request)
+        assert robot.outcome().state == state
+    robot.until(lambda: robot.calls)
+    assert robot.calls[-1].data == 3
+
+
+@pytest.mark.parametrize('rule', ['rover:=/cmd_vel', 'rover/_action/cancel_goal:=/motor/stop'])
+def test_remapped_actions_are_refused(ros, tmp_path, rule):
+    skills = tmp_path / 'skills.yaml'
+    skills.write_text(SKILLS.replace('name: move_to', 'name: rover'))
+    node = rclpy.create_node(
+        'bridge',
+        cli_args=['--ros-args', '-r', rule],
+        parameter_overrides=[
+            Parameter('skills_file', value=str(skills)),
+            Parameter('audit_file', value=''),
+        ],
+    )
+    component = ActionComponent(node, EmergencyStop())
+    assert component._executor.refused['go_to'] == 'forbidden_target'
+    component.close()
+    node.destroy_node()
+
+
+def test_a_flood_of_requests_leaves_one_in_flight_and_the_bridge_alive(robot):
+    for _ in range(500):
+        robot.proposals.publish(ActionRequest(skill='lamp', arguments='{"state": true}'))
+        robot.proposals.publish(ActionRequest(skill='x' * 500, arguments='[' * 1900))
+        robot.executor.spin_once(timeout_sec=0.0)
+    robot.until(lambda: robot.component._manager.current is not None)
+    robot.interrupt(Interruption.STOP_PHRASE)
+    robot.until(lambda: robot.component._manager.current is None)
+    assert robot.calls == []
 
 
 def test_execution_can_be_left_to_a_behaviour_tree(robot):
