@@ -32,7 +32,7 @@ test: setup
 check:
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(PYTHON) -m pytest -m 'not slow' --ignore=tests/node --ignore=tests/demo -x $(PYTEST_ARGS)
+	$(PYTHON) -m pytest -m 'not slow' -x $(PYTEST_ARGS)
 
 demo: setup
 	$(PYTHON) -m minicpmo_ros.demo $(if $(MEDIA),--media '$(MEDIA)') $(if $(LIVE),--live)

@@ -34,6 +34,7 @@ setup(
         'gpu': ['triton>=3.0; platform_system == "Linux"'],
         'audio': requirements('audio'),
         'media': requirements('media'),
+        'home': requirements('home'),
         'dev': requirements('dev'),
     },
     entry_points={'console_scripts': ['minicpmo-assistant = minicpmo_ros.bringup:main']},

@@ -24,3 +24,10 @@ def ros(ros_domain: int) -> Iterator[None]:
     rclpy.init()
     yield
     rclpy.try_shutdown()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs DDS, processes or the whole node set as slow."""
+    for item in items:
+        if {'node', 'demo'} & set(item.path.parent.parts[-1:]):
+            item.add_marker(pytest.mark.slow)
