@@ -6,15 +6,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 import enum
+from functools import lru_cache
 import math
 import re
 from typing import Any, Mapping, Optional
 
-from minicpmo_ros.errors import WatchError
+from minicpmo_ros.actions.phrase_pattern import PhrasePattern, sentences
+from minicpmo_ros.errors import PatternError, WatchError
 from minicpmo_ros.watch.schedule import Schedule
 from minicpmo_ros.watch.time_phrase import TimePhrase, parse_time_phrase
 
 MOST_TEXT = 200
+MOST_REPORTS = 16
 _ID = re.compile(r'[a-z0-9][a-z0-9_-]{0,63}')
 _ASKED_BY = re.compile(
     r'(?:please )?(?:tell me|let me know|warn me|alert me|say so) (?:when|if|as soon as) ', re.I
@@ -54,6 +57,7 @@ class Watch:
     when: time phrase of a reminder; due: its next time [s since 1970], None: never again.
     cooldown: seconds, None for that of the severity. silent: an event only, nothing is said.
     expires: when the watch ends by itself [s since 1970], None for never.
+    reports: phrases (docs/actions.md) by which the model reports it of its own accord.
 
     :raises WatchError: when it is empty or contradicts itself.
     """
@@ -69,6 +73,7 @@ class Watch:
     cooldown: Optional[float] = None
     silent: bool = False
     expires: Optional[float] = None
+    reports: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -96,6 +101,14 @@ class Watch:
             raise WatchError(f'watch {self.id}: times and weekdays of a reminder stand in when')
         if self.when:
             parse_time_phrase(self.when)
+        if len(self.reports) > MOST_REPORTS:
+            raise WatchError(f'watch {self.id}: more than {MOST_REPORTS} reports')
+        self.is_reported_by('')
+
+    def is_reported_by(self, text: str) -> bool:
+        """Return whether one sentence of what the model said reports this."""
+        patterns = [_pattern(self.id, report) for report in self.reports]
+        return any(p.match(sentence) for sentence in sentences(text) for p in patterns)
 
     @property
     def phrase(self) -> TimePhrase:
@@ -127,9 +140,19 @@ class Watch:
         try:
             schedule = Schedule(**{key: tuple(v) for key, v in data['schedule'].items()})
             kind, severity = WatchKind(data['kind']), Severity(data['severity'])
-            return cls(**{**data, 'schedule': schedule, 'kind': kind, 'severity': severity})
+            reports = tuple(data.get('reports', ()))
+            given = {'schedule': schedule, 'kind': kind, 'severity': severity, 'reports': reports}
+            return cls(**{**data, **given})
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise WatchError(f'no watch: {error}') from error
+
+
+@lru_cache(maxsize=512)
+def _pattern(watch_id: str, report: str) -> PhrasePattern:
+    try:
+        return PhrasePattern(report, {})
+    except PatternError as error:
+        raise WatchError(f'watch {watch_id}: report {report!r}: {error}') from error
 
 
 def condition_of(text: str) -> str:

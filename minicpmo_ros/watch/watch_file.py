@@ -24,6 +24,7 @@ from minicpmo_ros.watch.watch_list import MOST_WATCHES
 
 _KEYS = (
     'zone', 'kind', 'severity', 'when', 'times', 'weekdays', 'cooldown', 'say', 'expires',
+    'reports',
 )  # fmt: skip
 _SAY = {'spoken': False, 'silent': True}
 
@@ -61,6 +62,7 @@ def _watch(name: str, node: Located) -> Watch:
             cooldown=section.get('cooldown', None, take_seconds),
             silent=section.get('say', False, _take_say),
             expires=expires,
+            reports=section.get('reports', (), _take_words),
         )
     except WatchError as error:
         raise LocatedError(node.line, str(error)) from error
