@@ -18,11 +18,13 @@ from minicpmo_ros.demo.audio_track import microphone_track, robot_track, write_w
 from minicpmo_ros.demo.observation import Observation
 from minicpmo_ros.demo.observer_node import ObserverNode, known_captions
 from minicpmo_ros.demo.script import read_captions
+from minicpmo_ros.demo.summary import figures
 from minicpmo_ros.demo.timeline import Timeline
 from minicpmo_ros.demo.timeline_file import write_page, write_picture
 from minicpmo_ros.demo.transcript import Transcript
 
 QUIET_SECONDS = 3.0
+MARKS = '▶ speaks   ★ speaks unasked   ‖ holds its voice   ■ interrupted   · listens\n'
 # How long one call of ``step`` looks for messages [s].
 STEP_SECONDS = 0.1
 
@@ -35,7 +37,10 @@ class DemoSession:
         media = Path(options.media)
         captions = known_captions(read_captions(media), options.start)
         title = f'minicpmo_ros: {media.name or "live"}'
-        self._observation = Observation(captions=captions, title=title)
+        model = Path(options.model).name or 'nano'
+        self._observation = Observation(captions=captions, title=title, model=model)
+        _print(f'{title}, model {model}; loading ... (Ctrl-C ends the demo)')
+        _print(MARKS)
         self._transcript = Transcript(_print, colour=sys.stdout.isatty(), captions=captions)
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         from minicpmo_ros.demo.__main__ import NAMESPACE
@@ -76,6 +81,10 @@ class DemoSession:
         timeline = Timeline(self._observation)
         write_picture(output / 'timeline.png', timeline)
         write_page(output / 'timeline.html', timeline)
+        _print('')
+        for figure in figures(self._observation):
+            _print(f'{figure.value:>16}  {figure.label}')
+        _print('')
         _print(f'wrote {output}/timeline.html, timeline.png, conversation.wav, robot.wav,')
         _print(f'      {output}/events.jsonl, recording.mcap, nodes.log')
 
