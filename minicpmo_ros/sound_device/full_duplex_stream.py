@@ -17,7 +17,7 @@ from minicpmo_ros.sound_device.software_clock_stream import BLOCK_SECONDS, pace
 
 NO_DEVICE = 'none'
 # A device that calls back less often than this is gone [s].
-SILENT_DEVICE_SECONDS = 0.7
+SILENT_DEVICE_SECONDS = 1.5
 STAND_IN_RATE = 16000
 # Used where the host reports times that cannot be [s].
 LARGEST_LATENCY = 1.0
