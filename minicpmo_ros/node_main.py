@@ -28,20 +28,22 @@ SHUTDOWN_SECONDS = 2.0
 def run_node(factory: Callable[[], Node], args: Optional[list[str]] = None) -> int:
     """Run the node made by ``factory`` until it is told to stop and return an exit code.
 
-    0 after Ctrl-C or SIGTERM, 1 when the node cannot start or a callback fails unexpectedly. The
-    signal handlers of rclpy are not used: they invalidate the context before the node can say
-    goodbye on its topics.
+    1 when the node cannot start or a callback fails unexpectedly. After Ctrl-C or SIGTERM the
+    process ends here with code 0: taking down an interpreter that holds torch can last longer
+    than all the rest. The signal handlers of rclpy are not used: they invalidate the context
+    before the node can say goodbye on its topics.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _on_signal)
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node: Optional[Node] = None
     code = 0
+    stopped = False
     try:
         node = factory()
         _spin(node)
     except KeyboardInterrupt:
-        pass
+        stopped = True
     except AssistantError as error:
         name = node.get_name() if node is not None else factory.__name__
         print(f'{name}: {error}', file=sys.stderr, flush=True)
@@ -52,6 +54,10 @@ def run_node(factory: Callable[[], Node], args: Optional[list[str]] = None) -> i
     if node is not None:
         node.destroy_node()
     rclpy.try_shutdown()
+    if stopped:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return code
 
 
