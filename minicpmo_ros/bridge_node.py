@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 import sys
 from typing import Any, Optional
 
@@ -12,23 +11,11 @@ from rclpy.node import Node
 
 from minicpmo_ros.actions.action_component import ActionComponent
 from minicpmo_ros.bridge.barge_in_component import BargeInComponent
+from minicpmo_ros.bridge.bridge_parameter import BridgeParameters
 from minicpmo_ros.bridge.speech_gate_component import SpeechGateComponent
 from minicpmo_ros.diagnostics import Diagnostics, Status
 from minicpmo_ros.node_main import run_node
-from minicpmo_ros.parameter import parameter
 from minicpmo_ros.parameter_server import ParameterServer
-
-
-@dataclass(frozen=True)
-class BridgeParameters:
-    """What decides which components there are."""
-
-    use_audio_devices: bool = parameter(
-        True,
-        'an audio_device_node runs; false: the bridge detects speech on the topic audio and'
-        ' gates the voice on speech/audio for a player of your own',
-        read_only=True,
-    )
 
 
 class BridgeNode(Node):

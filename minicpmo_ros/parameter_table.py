@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from minicpmo_ros.actions.action_parameters import ActionParameters
 from minicpmo_ros.bridge.barge_in_parameter import BargeInParameters
+from minicpmo_ros.bridge.bridge_parameter import BridgeParameters
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 from minicpmo_ros.media.parameter_set import MediaParameters
 from minicpmo_ros.parameter import ParameterField, parameter_fields
@@ -17,7 +18,7 @@ from minicpmo_ros.sound_device.parameter_set import AudioDeviceParameters
 NODE_PARAMETERS: dict[str, tuple[type, ...]] = {
     'perception_node': (PerceptionParameters,),
     'inference_node': (InferenceParameters,),
-    'bridge_node': (BargeInParameters, ActionParameters),
+    'bridge_node': (BridgeParameters, BargeInParameters, ActionParameters),
     'audio_device_node': (AudioDeviceParameters,),
     'media_node': (MediaParameters,),
 }
