@@ -23,7 +23,8 @@ STAMP = VENV / 'minicpmo_requirements.sha256'
 REQUIREMENTS = ('engine', 'audio', 'media', 'home', 'ros', 'dev')
 TORCH_VERSION = '2.13.0'
 
-# Debian package: a command, or a library, whose presence shows that it is installed.
+VOICES = '/usr/share/festival/voices'
+# Debian package: a command, a library or a file whose presence shows that it is installed.
 SYSTEM_PACKAGES = {
     'g++': 'g++',
     'cmake': 'cmake',
@@ -31,7 +32,10 @@ SYSTEM_PACKAGES = {
     'espeak-ng': 'espeak-ng',
     'libportaudio2': 'libportaudio.so.2',
     'flite': 'flite',
-    'ffmpeg': 'ffmpeg',
+    'festival': 'festival',
+    'festvox-us-slt-hts': f'{VOICES}/us/cmu_us_slt_arctic_hts',
+    'festvox-kallpc16k': f'{VOICES}/english/kal_diphone',
+    'festvox-kdlpc16k': f'{VOICES}/english/ked_diphone',
     'mosquitto': 'mosquitto',
     'pulseaudio': 'pulseaudio',
     'pulseaudio-utils': 'pactl',
@@ -55,7 +59,9 @@ def run(command: list[str], **options: object) -> None:
 
 
 def is_present(evidence: str) -> bool:
-    """Return whether the command, or the shared library, is installed."""
+    """Return whether the command, the file or the shared library is installed."""
+    if evidence.startswith('/'):
+        return Path(evidence).exists()
     if '.so' not in evidence:
         search = os.pathsep.join([os.environ.get('PATH', ''), '/usr/sbin', '/sbin'])
         return shutil.which(evidence, path=search) is not None
