@@ -78,21 +78,26 @@ class WorkQueue:
     def __len__(self) -> int:
         return len(self._jobs) + len(self._frames)
 
+    def run_pending(self) -> None:
+        """Do what waits; only for the thread of the queue, or while it has none."""
+        for job in (*self._take(), self._idle):  # no name keeps frames alive until the next
+            self._do(job)
+
     def _run(self) -> None:
         while not self._stopping:
-            for job in (*self._take(), self._idle):  # no name keeps frames alive until the next
-                self._do(job)
+            with self._condition:
+                if not (self._jobs or self._frames or self._stopping):
+                    self._condition.wait(self._period)
+            if not self._stopping:
+                self.run_pending()
 
     def _take(self) -> list[Job]:
-        """Return what waits, after at most a period without anything."""
         with self._condition:
-            if not (self._jobs or self._frames or self._stopping):
-                self._condition.wait(self._period)
             jobs = [*(job for job, _ in self._frames), *self._jobs]
             self._frames.clear()
             self._jobs.clear()
             self._frame_bytes = 0
-            return [] if self._stopping else jobs
+            return jobs
 
     def _do(self, job: Job) -> None:
         try:
