@@ -13,6 +13,7 @@ from minicpmo_ros.actions.action_component import ActionComponent
 from minicpmo_ros.bridge.barge_in_component import BargeInComponent
 from minicpmo_ros.bridge.bridge_parameter import BridgeParameters
 from minicpmo_ros.bridge.speech_gate_component import SpeechGateComponent
+from minicpmo_ros.bridge.stop_phrase_component import StopPhraseComponent
 from minicpmo_ros.diagnostics import Diagnostics, Status
 from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
@@ -25,7 +26,8 @@ class BridgeNode(Node):
         super().__init__('bridge_node', **node_options)
         self._barge_in = BargeInComponent(self)
         self._actions = ActionComponent(self, self._barge_in.emergency_stop)
-        self._components = [self._barge_in, self._actions]
+        self._stop_phrases = StopPhraseComponent(self, self._barge_in)
+        self._components = [self._barge_in, self._stop_phrases, self._actions]
         self._speech_gate: Optional[SpeechGateComponent] = None
         if not ParameterServer(self, BridgeParameters).value.use_audio_devices:
             self._speech_gate = SpeechGateComponent(self)

@@ -242,6 +242,44 @@ def test_push_to_talk_button(ros):
         stage.close()
 
 
+def test_stop_phrase_cuts_without_the_detector_or_the_model(ros, tmp_path):
+    import subprocess
+
+    import soundfile
+    import soxr
+
+    path = tmp_path / 'phrase.wav'
+    subprocess.run(['espeak-ng', '-v', 'en-us+f4', '-w', str(path), 'Be quiet!'], check=True)
+    samples, rate = soundfile.read(path, dtype='float32')
+    samples = 0.4 * soxr.resample(samples, rate, 16000)
+    noise = np.random.default_rng(1).normal(0.0, 3e-4, samples.size + 32000)
+    noise[16000 : 16000 + samples.size] += samples
+    audio = (noise * 32767).astype(np.int16)
+    stage = Stage([Parameter('barge_in.mode', value='never')])
+    try:
+        microphone = stage.probe.create_publisher(AudioDataStamped, 'audio', qos.MICROPHONE)
+        info = stage.probe.create_publisher(AudioInfo, 'audio_info', qos.AUDIO_INFO_PUBLISHER)
+        stage.until(lambda: microphone.get_subscription_count() == 2, 5.0)
+        info.publish(
+            AudioInfo(channels=1, sample_rate=16000, sample_format='S16LE', coding_format='wave')
+        )
+        stage.model_speaks(seconds=8.0)
+        stage.until(lambda: stage.playing, 2.0)
+        for number, begin in enumerate(range(0, audio.size - 320, 320)):
+            message = AudioDataStamped()
+            message.header.stamp.sec = 100 + number // 50
+            message.header.stamp.nanosec = number % 50 * 20_000_000
+            message.audio.data = byte_array(audio[begin : begin + 320])
+            microphone.publish(message)
+            stage.executor.spin_once(timeout_sec=0.005)
+            stage.executor.spin_once(timeout_sec=0.005)
+        stage.until(lambda: Interruption.CONFIRM in stage.stages, 3.0)
+        assert stage.interruptions[0].reason == Interruption.STOP_PHRASE
+        stage.until(lambda: not stage.playing, 1.0)
+    finally:
+        stage.close()
+
+
 class ForeignPlayer:
     """Somebody else's microphone and loudspeaker around the bridge."""
 
@@ -310,7 +348,7 @@ def test_the_bridge_detects_speech_on_a_foreign_microphone(ros):
     executor.add_node(probe)
     try:
         player = ForeignPlayer(probe)
-        spin_until(executor, lambda: player.microphone.get_subscription_count() == 1, 5.0)
+        spin_until(executor, lambda: player.microphone.get_subscription_count() == 2, 5.0)
         player.info.publish(
             AudioInfo(channels=1, sample_rate=48000, sample_format='S16LE', coding_format='wave')
         )

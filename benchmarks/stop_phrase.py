@@ -1,0 +1,99 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Measure hits and false alarms of the stop phrases on voices that training never heard.
+
+python benchmarks/stop_phrase.py [--voices N] [--minutes N]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+import json
+from pathlib import Path
+import time
+
+import numpy as np
+
+from minicpmo_ros.stop_phrase.spotter import StopPhraseSpotter
+from training.nano import sound
+from training.stop_phrase import phrase_data
+
+RATE = 16000
+FRAME = 512
+RESULT = Path(__file__).parent / 'results' / 'stop_phrase.json'
+
+
+def heard(spotter: StopPhraseSpotter, samples: np.ndarray) -> list[tuple[float, str]]:
+    """Return (time [s], phrase) of everything found in float32 samples."""
+    audio = (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
+    found = []
+    for begin in range(0, audio.size - FRAME + 1, FRAME):
+        spotted = spotter.process(audio[begin : begin + FRAME])
+        if spotted:
+            found.append(((begin + FRAME) / RATE, spotted.phrase))
+    return found
+
+
+def measure_hits(voices: int, noise_level: float) -> dict[str, dict]:
+    """Return hits, confusions and delays by phrase."""
+    random = np.random.default_rng(99)
+    names = list(phrase_data.PHRASES)
+    rows = {name: {'n': 0, 'hits': 0, 'other phrase': 0, 'delays': []} for name in names}
+    for label, clip in phrase_data.phrases(random, voices, held_out=True):
+        name = names[label - 1]
+        wet = sound.convolve(clip, sound.room_response(random))
+        scene = np.zeros(3 * RATE + wet.size, np.float32)
+        scene[RATE : RATE + wet.size] = wet
+        noise = sound.SOUNDS[str(random.choice(['pink', 'fan', 'hum']))](random, scene.size)
+        found = heard(StopPhraseSpotter(), scene + sound.scale_to_level(noise, noise_level))
+        row = rows[name]
+        row['n'] += 1
+        row['hits'] += bool(found)
+        row['other phrase'] += bool(found) and found[0][1] != name
+        if found:
+            row['delays'].append(found[0][0] - 1.0 - clip.size / RATE)
+    for row in rows.values():
+        delays = row.pop('delays')
+        row['p50 delay [s]'] = round(float(np.median(delays)), 3) if delays else None
+    return rows
+
+
+def measure_false_alarms(minutes: float) -> dict[str, object]:
+    """Return false alarms an hour in held-out speech in four languages, music and noises."""
+    random = np.random.default_rng(7)
+    clips = phrase_data.others(random, 3, held_out=True)
+    spotter, found, seconds = StopPhraseSpotter(), Counter(), 0.0
+    order = []
+    while seconds < minutes * 60.0:
+        order = order or list(random.permutation(len(clips)))
+        clip = phrase_data.in_a_room(random, clips[order.pop()])
+        gap = np.zeros(int(random.uniform(0.2, 1.0) * RATE), np.float32)
+        scene = np.concatenate([clip, gap])
+        scene += phrase_data.background(random, scene.size)
+        seconds += scene.size / RATE
+        found.update(phrase for _, phrase in heard(spotter, scene))
+    per_hour = sum(found.values()) / (seconds / 3600.0)
+    return {'minutes': round(seconds / 60, 1), 'per hour': round(per_hour, 2), 'as': dict(found)}
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('--voices', type=int, default=30)
+    parser.add_argument('--minutes', type=float, default=20.0)
+    options = parser.parse_args()
+    result = {'date': time.strftime('%Y-%m-%d', time.gmtime())}
+    for name, level in (('quiet room', -40.0), ('noise 10 dB below speech', -10.0)):
+        result[name] = measure_hits(options.voices, level)
+        print(name)
+        for phrase, row in result[name].items():
+            print(f'  {phrase:10s} {row}')
+    result['false alarms'] = measure_false_alarms(options.minutes)
+    print('false alarms', result['false alarms'])
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n')
+
+
+if __name__ == '__main__':
+    main()
