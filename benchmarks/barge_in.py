@@ -101,11 +101,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(results: dict[str, list[dict]], folder: Path, is_quick: bool) -> None:
+    """Write the numbers and the picture; systems measured by an earlier run are kept."""
     folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'barge_in.json'
+    old = json.loads(path.read_text()) if path.exists() else {}
+    merged = dict(old.get('systems', {})) if old.get('quick') == is_quick else {}
+    merged.update(results)
+    ordered = {system.name: merged[system.name] for system in SYSTEMS if system.name in merged}
     stamp = time.strftime('%Y-%m-%d', time.gmtime())
-    content = {'date': stamp, 'quick': is_quick, 'systems': results}
-    (folder / 'barge_in.json').write_text(json.dumps(content, indent=1) + '\n')
-    picture(results, folder / 'barge_in.png')
+    content = {'date': stamp, 'quick': is_quick, 'systems': ordered}
+    path.write_text(json.dumps(content, indent=1) + '\n')
+    picture(ordered, folder / 'barge_in.png')
 
 
 def _judge(rows: list[dict]) -> int:

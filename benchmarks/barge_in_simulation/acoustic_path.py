@@ -62,8 +62,8 @@ class EchoPath:
         """Take a block of the loudspeaker and return the echo in the microphone's same block."""
         self._store(self._convolve(_saturate(rendered, self._config.clipping)))
         count = self._block
-        begin = self._read * (1.0 + self._config.drift * 1e-6)
-        place = begin + np.arange(count) - self._config.delay * SAMPLE_RATE
+        position = (self._read + np.arange(count)) * (1.0 + self._config.drift * 1e-6)
+        place = position - self._config.delay * SAMPLE_RATE
         self._read += count
         return self._interpolate(place)
 
