@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from minicpmo.config import LanguageConfig
+from minicpmo.config import LanguageConfig, SpeechConfig
 from minicpmo.kv_cache import KeyValueCache
 from minicpmo.rotary import rotate, rotation
 
@@ -104,7 +104,7 @@ def _write(
 class FeedForward(nn.Module):
     """Gated feed-forward block."""
 
-    def __init__(self, config: LanguageConfig) -> None:
+    def __init__(self, config: LanguageConfig | SpeechConfig) -> None:
         super().__init__()
         hidden, inner = config.hidden_size, config.intermediate_size
         self.gate_proj = nn.Linear(hidden, inner, bias=False)

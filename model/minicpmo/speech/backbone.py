@@ -12,6 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from minicpmo.config import SpeechConfig
+from minicpmo.llm import FeedForward, RMSNorm
+from minicpmo.rotary import rotate, rotation
 
 
 @dataclass
@@ -61,28 +63,6 @@ class Step:
     mask: Optional[torch.Tensor]
 
 
-def rotate(rows: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-    """Return ``rows`` [..., n, head dim] rotated by the angles behind cos and sin."""
-    half = rows.shape[-1] // 2
-    swapped = torch.cat((-rows[..., half:], rows[..., :half]), dim=-1)
-    return rows * cos + swapped * sin
-
-
-class RMSNorm(nn.Module):
-    """Root-mean-square norm, computed in float32."""
-
-    def __init__(self, width: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.eps = eps
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the normed rows in the dtype of ``x``."""
-        wide = x.float()
-        scale = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
-        return self.weight * (wide * scale).to(x.dtype)
-
-
 class Attention(nn.Module):
     """Causal self-attention that writes to and reads from one layer of the cache."""
 
@@ -118,27 +98,13 @@ class Attention(nn.Module):
         return self.o_proj(out[0].transpose(0, 1).reshape(x.shape))
 
 
-class MLP(nn.Module):
-    """Gated feed-forward with silu."""
-
-    def __init__(self, config: SpeechConfig) -> None:
-        super().__init__()
-        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the transformed rows."""
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
-
-
 class Layer(nn.Module):
     """One pre-norm Llama layer."""
 
     def __init__(self, config: SpeechConfig) -> None:
         super().__init__()
         self.self_attn = Attention(config)
-        self.mlp = MLP(config)
+        self.mlp = FeedForward(config)
         self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
 
@@ -170,13 +136,6 @@ class Backbone(nn.Module):
             zeros = torch.zeros(shape, dtype=weight.dtype, device=weight.device)
             return SpeechCache(zeros, zeros.clone())
 
-    def angles(self, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return cos and sin [n, head dim] of rotary positions [n], float32."""
-        half = torch.arange(0, self.head_dim, 2, dtype=torch.float32, device=positions.device)
-        frequency = self.config.rope_theta ** -(half / self.head_dim)
-        angle = (positions.float()[:, None] * frequency).repeat(1, 2)
-        return angle.cos(), angle.sin()
-
     def plan(self, cache: SpeechCache, count: int, first: int = 0, span: int = 0) -> Step:
         """Return where ``count`` further rows go; they see the cache from row ``first`` on.
 
@@ -184,15 +143,14 @@ class Backbone(nn.Module):
         """
         weight = self.norm.weight
         offset = torch.arange(count, device=weight.device)
-        cos, sin = self.angles(cache.position + offset)
+        positions = cache.position + offset
+        cos, sin = rotation(positions, self.head_dim, self.config.rope_theta, weight.dtype)
         last = max(cache.length + count, span)
         mask = None
         if count > 1 or span:
             column = torch.arange(first, last, device=weight.device)
             mask = column[None] <= (cache.length + offset)[:, None]
-        return Step(
-            cos.to(weight.dtype), sin.to(weight.dtype), cache.length + offset, first, last, mask
-        )
+        return Step(cos, sin, cache.length + offset, first, last, mask)
 
     def forward(self, rows: torch.Tensor, cache: SpeechCache, step: Step) -> torch.Tensor:
         """Append ``rows`` [n, width] to the cache and return their normed hidden states."""

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import torch
 
-from minicpmo.speech.backbone import SpeechCache, rotate
+from minicpmo.rotary import rotate, rotation
+from minicpmo.speech.backbone import SpeechCache
 from minicpmo.speech.decoder import SpeechDecoder
 
 
@@ -103,8 +104,8 @@ class Reindex(FullAttention):
             return
         row = torch.arange(cache.length, device=cache.keys.device)
         cache.keep(torch.cat((row[:first], row[-last:])))
-        angle = self._decoder.model.angles(torch.tensor([moved_by], device=row.device))
-        cos, sin = (part.to(cache.keys.dtype) for part in angle)
+        config, shift = self._decoder.config, torch.tensor([moved_by], device=row.device)
+        cos, sin = rotation(shift, config.head_dim, config.rope_theta, cache.keys.dtype)
         kept = cache.keys[:, :, first : first + last]
         cache.keys[:, :, first : first + last] = rotate(kept, cos, sin)
         cache.position = cache.length
