@@ -92,7 +92,10 @@ class ChatCodeStream:
         self._chunks.append(chunk)
 
     def _draw(self, rows: torch.Tensor, chunk: ChatChunk) -> None:
-        while len(chunk.codes) < MAX_CODES_PER_CHUNK:
+        # A small decoder may have fewer positions than the limit.
+        room = self._cache.capacity - self._cache.length - len(rows)
+        limit = min(MAX_CODES_PER_CHUNK, room)
+        while len(chunk.codes) < limit:
             hidden = self._decoder.feed(rows, self._cache, self._context.first_row())
             scores = self._sampler.scores(self._decoder.logits(hidden), end_allowed=True)
             code = self._sampler.choose(scores)
