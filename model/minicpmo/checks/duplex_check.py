@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import re
 from typing import Any
 
 import torch
@@ -206,10 +207,11 @@ class TraceReplay:
 
     def _check_wave(self, label: str, name: str, result: UnitResult) -> None:
         sound = torch.from_numpy(result.speech) if result.speech is not None else torch.zeros(0)
-        for stored, samples in ((name, sound), (f'{name}_every_16th', sound[::16])):
-            if stored in self._tensors:
-                expected = self._tensors[stored].float() / INT16_SCALE
-                self._waves.add(f'{label} wave', samples, expected)
+        for stored, expected in self._tensors.items():
+            match = re.fullmatch(rf'{re.escape(name)}(?:_every_(\d+)th)?', stored)
+            if match:
+                samples = sound[:: int(match[1] or 1)]
+                self._waves.add(f'{label} wave', samples, expected.float() / INT16_SCALE)
 
     def check_end(self, trace: dict[str, Any]) -> None:
         """Compare the penalty history and, where recorded, the cache at the end."""

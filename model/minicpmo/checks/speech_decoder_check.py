@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import re
 from typing import Any
 
 import torch
@@ -13,17 +14,15 @@ from torch import Tensor
 from minicpmo.checks.stage import Comparison, StageResult, stage
 from minicpmo.checks.vectors import Vectors
 from minicpmo.config import ModelConfig
+from minicpmo.errors import CheckpointError
 from minicpmo.speech.code_sampler import CodeSampling
 from minicpmo.speech.code_stream import CODES_PER_UNIT, DuplexCodeStream
 from minicpmo.speech.condition import duplex_condition
 from minicpmo.speech.decoder import SpeechDecoder
 
 TOLERANCE = 1e-4
-EVERY = 64
-"""Stride of the recorded logits."""
 EVERY_ROW = 256
 """Stride of the recorded rows of the folded head."""
-LIKELIEST = 32
 
 
 def load_speech_decoder(vectors: Vectors) -> SpeechDecoder:
@@ -103,17 +102,25 @@ def _compare_scores(
     comparison: Comparison, name: str, scores: Tensor, tensors: dict[str, Tensor]
 ) -> None:
     count = len(scores)
-    ids = tensors[f'{name}.top{LIKELIEST}_ids'][:count].long()
-    likeliest = tensors[f'{name}.top{LIKELIEST}_logits'][:count]
-    comparison.add(f'{name} likeliest', scores.gather(1, ids), likeliest)
-    comparison.add(
-        f'{name} sample', scores[:, ::EVERY], tensors[f'{name}.logits_every_{EVERY}th'][:count]
-    )
+    likeliest, ids = _numbered(tensors, name, r'top(\d+)_ids')
+    best = tensors[f'{name}.top{likeliest}_logits'][:count]
+    comparison.add(f'{name} likeliest', scores.gather(1, ids[:count].long()), best)
+    stride, sample = _numbered(tensors, name, r'logits_every_(\d+)th')
+    comparison.add(f'{name} sample', scores[:, ::stride], sample[:count])
     comparison.add(f'{name} end', scores[:, -1], tensors[f'{name}.end_code_logit'][:count])
     comparison.add(f'{name} sum', scores.logsumexp(-1), tensors[f'{name}.logsumexp'][:count])
     for key in (key for key in tensors if key.startswith(f'{name}.step')):
         step = int(key.removeprefix(f'{name}.step').split('.')[0])
         comparison.add(key, scores[step], tensors[key])
+
+
+def _numbered(tensors: dict[str, Tensor], name: str, pattern: str) -> tuple[int, Tensor]:
+    """Return the number in the name of the one tensor of a chunk that fits, and the tensor."""
+    for key, tensor in tensors.items():
+        match = re.fullmatch(rf'{name}\.{pattern}', key)
+        if match:
+            return int(match[1]), tensor
+    raise CheckpointError(f'tts.safetensors: no tensor named {name}.{pattern}')
 
 
 def _check_greedy(
