@@ -23,7 +23,7 @@ from minicpmo.config import PARTS, ModelConfig
 from minicpmo.errors import CheckpointError
 from minicpmo.memory_plan import MemoryPlan, plan_memory
 from minicpmo.model import OmniModel
-from minicpmo.shard import SINGLE_FILES, StoredTensor, read_folder
+from minicpmo.shard import SINGLE_FILES, StoredTensor, differences, read_folder
 
 PART_PREFIXES = {
     'vision': ('vpm.', 'resampler.'),
@@ -127,20 +127,6 @@ def expected_shapes(model: OmniModel) -> dict[str, tuple[int, ...]]:
     if model.config.llm.tie_word_embeddings:
         del shapes[LANGUAGE_HEAD]
     return shapes
-
-
-def differences(
-    expected: Mapping[str, tuple[int, ...]], stored: Mapping[str, StoredTensor]
-) -> list[str]:
-    """Return one line per tensor that is missing, surplus or of another shape."""
-    missing = [name for name in expected if name not in stored]
-    lines = [f'missing {name} {list(expected[name])}' for name in missing]
-    lines += [f'surplus {name}' for name in stored if name not in expected]
-    for name, tensor in stored.items():
-        shape = expected.get(name, tensor.shape)
-        if tensor.shape != shape:
-            lines.append(f'{name} is {list(tensor.shape)} instead of {list(shape)}')
-    return lines
 
 
 def require_equal(

@@ -21,6 +21,7 @@ from minicpmo.config_reader import (
     require,
     require_choice,
     require_heads,
+    require_mapping,
 )
 from minicpmo.errors import CheckpointError, ConfigurationError
 
@@ -139,6 +140,12 @@ class SpeechConfig:
         require_choice('tts_config.num_vq', self.num_vq, (1,))
         require_choice('tts_config.attention_type', self.attention_type, SPEECH_ATTENTION_TYPES)
         require_heads('tts_config', self.hidden_size, self.num_attention_heads)
+        # One unit brings up to 20 condition rows and 25 codes.
+        require(
+            self.max_position_embeddings >= 64,
+            f'tts_config.max_position_embeddings is {self.max_position_embeddings}; '
+            'one unit needs at least 64',
+        )
         require_heads('tts_config', self.num_attention_heads, self.num_key_value_heads)
 
     @property
@@ -219,6 +226,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ModelConfig:
         """Return the configuration of an official ``config.json``; raise ConfigurationError."""
+        require_mapping('config.json', data)
         top = {**data, **_rope(data)}
         top.setdefault('num_key_value_heads', data.get('num_attention_heads'))
         return cls(
@@ -249,12 +257,14 @@ class ModelConfig:
             raise CheckpointError(f'{path} does not exist; download the model again') from error
         except ValueError as error:
             raise CheckpointError(f'{path} is not JSON ({error}); download it again') from error
-        return cls.from_dict(data.get('model', data))
+        # Recorded vectors keep the configuration beside that of the vocoder.
+        return cls.from_dict(data.get('model', data) if isinstance(data, dict) else data)
 
 
 def _rope(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return rope_theta from either layout; only plain rotation is known."""
     nested = data.get('rope_parameters') or data.get('rope_scaling') or {}
+    require_mapping('rope_parameters', nested)
     kind = nested.get('rope_type', nested.get('type', 'default'))
     require_choice('rope_type', kind, ('default',))
     if data.get('use_sliding_window'):

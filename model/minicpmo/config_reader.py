@@ -25,6 +25,14 @@ def require_choice(name: str, value: object, choices: tuple[object, ...]) -> Non
     require(value in choices, f'{name} is {value!r}; this engine knows {known}')
 
 
+def require_mapping(name: str, value: object) -> None:
+    """Raise ConfigurationError unless ``value`` is an object with named entries."""
+    require(
+        isinstance(value, Mapping),
+        f'{name} is {value!r:.80}; it must be an object with named entries',
+    )
+
+
 def require_heads(name: str, width: int, heads: int) -> None:
     """Raise ConfigurationError unless ``width`` can be split evenly among ``heads``."""
     require(
@@ -41,6 +49,7 @@ def read_part(cls: type[_T], data: Mapping[str, Any], name: str, switch: str) ->
 
 def read_fields(cls: type[_T], data: Mapping[str, Any], prefix: str) -> _T:
     """Return ``cls`` from the keys of ``data`` that are its fields."""
+    require_mapping(prefix.rstrip('.') or 'the configuration', data)
     values = known_fields(cls, data, prefix)
     try:
         return cls(**values)

@@ -105,7 +105,7 @@ class Engine:
         place = choose_device(device)
         config = ModelConfig.from_folder(folder)
         if parts is not None:
-            config = config.without(*(part for part in PARTS if part not in parts))
+            config = config.without(*left_out_parts(parts))
         kind = choose_dtype(dtype, place)
         defaults = SessionDefaults.from_folder(folder)
         rows = duplex_options(merged_options(defaults, {})).cache_rows
@@ -172,6 +172,14 @@ class Engine:
             Mode.CHAT: self.chat,
             Mode.STREAMING: self.half_duplex,
         }[mode](**options)
+
+
+def left_out_parts(wanted: Collection[str]) -> list[str]:
+    """Return those of PARTS that are not wanted; raises ConfigurationError for an unknown one."""
+    unknown = [wanted] if isinstance(wanted, str) else sorted(set(wanted) - set(PARTS))
+    if unknown:
+        raise ConfigurationError(f'parts: {unknown} given; pass a tuple of {", ".join(PARTS)}')
+    return [part for part in PARTS if part not in wanted]
 
 
 def choose_device(name: str) -> torch.device:

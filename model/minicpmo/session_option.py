@@ -79,7 +79,8 @@ _CHAT = _same(
     'omni', 'thinking', 'image_ids', 'max_slices', 'max_tokens', 'context_tokens', 'seed'
 )
 _HALF_DUPLEX = _same('window_high', 'window_low', 'max_slices', 'max_tokens', 'seed')
-CHAT_OPTION_NAMES = (*_TURN_SAMPLING, *_CHAT, *_VOICE)
+# num_beams: only 1, because a streamed answer cannot take words back.
+CHAT_OPTION_NAMES = (*_TURN_SAMPLING, *_CHAT, *_VOICE, 'num_beams')
 HALF_DUPLEX_OPTION_NAMES = (*_TURN_SAMPLING, *_HALF_DUPLEX, *_VOICE)
 
 STANDARD_OPTIONS: dict[str, Any] = {
@@ -157,6 +158,11 @@ def duplex_options(options: Mapping[str, Any]) -> DuplexOptions:
 def chat_options(options: Mapping[str, Any]) -> ChatOptions:
     """Return the typed options of a chat session; raises ConfigurationError."""
     require_known(options, 'chat', CHAT_OPTION_NAMES)
+    beams = options.get('num_beams', 1)
+    if beams != 1:
+        raise ConfigurationError(
+            f'num_beams is {beams!r}; answers are streamed and cannot take words back: use 1'
+        )
     sampling = _with(CHAT_TEXT_SAMPLING, options, _TURN_SAMPLING)
     return _with(ChatOptions(sampling), options, _CHAT)
 

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 import json
 from pathlib import Path
 import struct
-from typing import Any
+from typing import Any, Protocol
 
 from minicpmo.errors import CheckpointError
 
@@ -18,6 +18,14 @@ SINGLE_FILES = ('model.safetensors', 'weights.safetensors')
 FLOAT_BYTES = {'F32': 4, 'F16': 2, 'BF16': 2}
 _LENGTH_BYTES = 8
 _REMEDY = 'run "python -m minicpmo.download" again, it fetches only what is missing'
+
+
+class Shaped(Protocol):
+    """A tensor, or what is known of one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the size of every dimension."""
 
 
 @dataclass(frozen=True)
@@ -71,24 +79,46 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             raise CheckpointError(f'{path} is truncated within its header; {_REMEDY}')
         header = _parse(path, file.read(length))
     header.pop('__metadata__', None)
-    expected = _LENGTH_BYTES + length + _data_bytes(header.values())
+    try:
+        expected = _LENGTH_BYTES + length + _data_bytes(header.values())
+        stored = {name: _stored(path, name, entry) for name, entry in header.items()}
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise CheckpointError(f'{path} has a damaged header ({error!r}); {_REMEDY}') from error
     if size != expected:
         raise CheckpointError(f'{path} has {size} bytes instead of {expected}; {_REMEDY}')
-    return {name: _stored(path, name, entry) for name, entry in header.items()}
+    return stored
+
+
+def differences(
+    expected: Mapping[str, tuple[int, ...]], stored: Mapping[str, Shaped]
+) -> list[str]:
+    """Return one line per tensor that is missing, surplus or of another shape."""
+    missing = [name for name in expected if name not in stored]
+    lines = [f'missing {name} {list(expected[name])}' for name in missing]
+    lines += [f'surplus {name}' for name in stored if name not in expected]
+    for name, tensor in stored.items():
+        shape = expected.get(name, tensor.shape)
+        if tuple(tensor.shape) != shape:
+            lines.append(f'{name} is {list(tensor.shape)} instead of {list(shape)}')
+    return lines
 
 
 def _indexed_names(index: Path) -> list[str]:
     try:
         names = json.loads(index.read_text(encoding='utf-8'))['weight_map'].values()
-    except (ValueError, KeyError, AttributeError) as error:
+        names = sorted(set(names))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f'{index} has no readable weight_map; {_REMEDY}') from error
-    return sorted(set(names))
+    for name in names:
+        if not isinstance(name, str) or Path(name).name != name:
+            raise CheckpointError(f'{index} names {name!r}, which is no file of the folder')
+    return names
 
 
 def _parse(path: Path, header: bytes) -> dict[str, Any]:
     try:
         return dict(json.loads(header))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise CheckpointError(f'{path} has no safetensors header; {_REMEDY}') from error
 
 

@@ -54,7 +54,7 @@ class PretrainedTokenizer:
         self.special_ids = frozenset(self._tokenizer.all_special_ids)
         added = self._tokenizer.added_tokens_decoder
         self.skip_ids = frozenset(id_ for id_, token in added.items() if token.special)
-        self.bad_ids = tuple(int(id_) for id_ in config.get('bad_token_ids', ()))
+        self.bad_ids = tuple(config.get('bad_token_ids') or ())
         _require_ids_in_vocabulary(self.bad_ids, self.vocab_size, self.folder)
         self.eos_id = self.token_id('<|im_end|>')
 
@@ -139,11 +139,11 @@ def _find_token(vocabulary: Mapping[str, int], name: str, source: object) -> int
 def _read_tokenizer_config(folder: Path) -> dict[str, Any]:
     path = folder / 'tokenizer_config.json'
     try:
-        return json.loads(path.read_text(encoding='utf-8'))
+        return dict(json.loads(path.read_text(encoding='utf-8')))
     except FileNotFoundError as error:
         raise CheckpointError(f'{path} does not exist; download the model again') from error
-    except ValueError as error:
-        raise CheckpointError(f'{path} is not JSON ({error}); download it again') from error
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f'{path} is no JSON object ({error}); download it again') from error
 
 
 def _load_tokenizer(folder: Path) -> Any:
@@ -168,9 +168,9 @@ def _load_tokenizer(folder: Path) -> Any:
 
 
 def _require_ids_in_vocabulary(ids: Iterable[int], vocab_size: int, folder: Path) -> None:
-    outside = [id_ for id_ in ids if not 0 <= id_ < vocab_size]
+    outside = [id_ for id_ in ids if not isinstance(id_, int) or not 0 <= id_ < vocab_size]
     if outside:
         raise CheckpointError(
-            f'{folder}/tokenizer_config.json: bad_token_ids {outside[:5]} exceed the vocabulary '
-            f'of {vocab_size}; download the tokenizer again'
+            f'{folder}/tokenizer_config.json: bad_token_ids {outside[:5]} are not in the '
+            f'vocabulary of {vocab_size}; download the tokenizer again'
         )

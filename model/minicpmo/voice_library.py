@@ -66,6 +66,8 @@ class VoiceLibrary:
         """Return the file whose voice is imitated: the caller's or one of the model's."""
         named = options.get('voice_reference')
         if named:
+            if not isinstance(named, (str, Path)):
+                raise ConfigurationError(f'voice_reference is {named!r}; pass the path of a file')
             path = Path(named).expanduser()
             if not path.is_file():
                 raise ConfigurationError(f'voice_reference {path} does not exist; give a file')

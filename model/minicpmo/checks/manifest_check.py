@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minicpmo.checkpoint import SPEECH_TABLE, differences, empty_model, expected_shapes
+from minicpmo.checkpoint import SPEECH_TABLE, empty_model, expected_shapes
 from minicpmo.checks.stage import Comparison, StageResult, stage
 from minicpmo.checks.vectors import Vectors
 from minicpmo.config import ModelConfig
-from minicpmo.shard import read_header
+from minicpmo.shard import differences, read_header
 
 
 @stage('manifest', needs=('config.json', 'weights.safetensors'))

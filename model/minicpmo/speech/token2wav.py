@@ -10,14 +10,13 @@ from typing import Optional
 import torch
 
 from minicpmo.errors import CheckpointError
+from minicpmo.shard import differences
 from minicpmo.speech.causal_vocoder import CausalVocoder, CausalVocoderState
 from minicpmo.speech.flow import Flow
 from minicpmo.speech.flow_cache import FlowState, Generation, Prompt, PromptCache
 from minicpmo.speech.noise import SourceNoise
 from minicpmo.speech.token2wav_config import Token2WavConfig
 from minicpmo.speech.vocoder import Vocoder, VocoderState
-
-_SHOWN = 20
 
 
 class Token2Wav:
@@ -112,17 +111,12 @@ def assign(
 ) -> None:
     """Give ``module`` the tensors as float32 on ``device``; names and shapes must be equal."""
     expected = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-    found = {key: tuple(value.shape) for key, value in tensors.items()}
-    problems = [f'missing {key}' for key in expected if key not in found]
-    problems += [f'surplus {key}' for key in found if key not in expected]
-    problems += [
-        f'{key} is {found[key]} instead of {shape}'
-        for key, shape in expected.items()
-        if key in found and found[key] != shape
-    ]
+    problems = differences(expected, tensors)
     if problems:
-        more = f' and {len(problems) - _SHOWN} more' if len(problems) > _SHOWN else ''
-        raise CheckpointError(f'{name}: {"; ".join(problems[:_SHOWN])}{more}')
+        listing = '\n  '.join(problems)
+        raise CheckpointError(
+            f'{name}: {len(problems)} tensors do not fit; use files of one release:\n  {listing}'
+        )
     placed = {key: value.to(device, torch.float32) for key, value in tensors.items()}
     module.load_state_dict(placed, assign=True)
     module.requires_grad_(False).eval()
