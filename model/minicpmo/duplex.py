@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 import time
 from typing import Optional
 
@@ -247,6 +248,8 @@ class DuplexSession:
 
     def _require_order(self, unit: Unit) -> None:
         last = self.state.last_index
+        if not isinstance(unit.index, Integral):
+            raise InputError(f'the index of a unit is {unit.index!r}; pass a whole number')
         if last is not None and unit.index <= last:
             raise InputError(f'unit {unit.index} comes after unit {last}; pass units in order')
 

@@ -74,6 +74,8 @@ class UnitInput:
 
     def _note_ids(self, notes: Iterable[str]) -> list[int]:
         """Return notes as plain text, one per line; structure tokens in them are refused."""
+        if isinstance(notes, str) or not all(isinstance(note, str) for note in notes):
+            raise InputError(f'notes is {notes!r:.80}; pass a tuple of texts')
         ids = [token for note in notes for token in self._tokenizer.encode(note + '\n')]
         if not self._tokens.all_ids.isdisjoint(ids):
             raise InputError('a note contains a special token; pass plain text')
