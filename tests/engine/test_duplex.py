@@ -159,9 +159,11 @@ class FixedQuestion:
         lambda index: Unit(index, np.zeros(16000, np.float32), images=(np.zeros((4, 4)),)),
         lambda index: Unit(index, None),
         lambda index: Unit(index - 1, np.zeros(16000, np.float32)),
+        lambda index: Unit(f'{index}', np.zeros(16000, np.float32)),
         lambda index: Unit(index, np.zeros(16000, np.float32), notes=('a<|speak|>b',)),
+        lambda index: Unit(index, np.zeros(16000, np.float32), notes='a'),
     ],
-    ids=['short', 'nan', 'picture', 'empty', 'order', 'token in a note'],
+    ids=['short', 'nan', 'picture', 'empty', 'order', 'index', 'token in a note', 'one note'],
 )
 def test_a_rejected_unit_leaves_the_session_unchanged(new_session, make_unit, bad):
     clean, tried = new_session(), new_session()
