@@ -87,7 +87,7 @@ def draw_window(
     while clock < UNITS - 0.3 and rng.random() < 0.9:
         utterance = pool.utterances[int(rng.integers(0, len(pool.utterances)))]
         _say(rng, window, pool, utterance.index, clock, hard)
-        clock += utterance.seconds + float(rng.exponential(0.5)) + 0.15
+        clock += 1.1 * utterance.seconds + float(rng.exponential(0.5)) + 0.15
     if hard:
         _add_background(rng, window.audio, pool, bank)
     else:
@@ -106,16 +106,25 @@ def _say(
     hard: bool,
 ) -> None:
     utterance = pool.utterances[index]
-    sound = pool.audio(index).astype(np.float32) / 32768
+    sound, seconds = _other_speaker(rng, pool.audio(index).astype(np.float32) / 32768)
     if hard and rng.random() < 0.6:
         sound = convolve(sound, room_response(rng))
     level = rng.uniform(-10, 5) if hard else rng.uniform(-6, 5)
     mix(window.audio, sound * 10 ** (level / 20), _CONTEXT + int(start * SAMPLE_RATE))
-    _add_words(window, utterance.spoken, utterance.seconds, start)
-    first, last = int(np.floor(start * 10)), int(np.ceil((start + utterance.seconds) * 10))
+    _add_words(window, utterance.spoken, seconds, start)
+    first, last = int(np.floor(start * 10)), int(np.ceil((start + seconds) * 10))
     window.active[max(0, first) : max(0, last)] = True
     if start > -0.05 and last <= UNITS * 10:
         window.utterances.append((utterance.text, utterance.kind, max(0, first), last))
+
+
+def _other_speaker(rng: np.random.Generator, sound: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the sound played faster or slower, which moves pitch and formants, and its length."""
+    if rng.random() < 0.7:
+        factor = float(np.exp(rng.uniform(-0.16, 0.16)))
+        places = np.arange(0, len(sound) - 1, factor)
+        sound = np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    return sound, len(sound) / SAMPLE_RATE
 
 
 def _add_words(window: Window, spoken: str, seconds: float, start: float) -> None:
@@ -221,7 +230,7 @@ class WindowDataset(torch.utils.data.IterableDataset):
         rng = np.random.default_rng(seed)
         pool, bank = UtterancePool(self._folder), SoundBank(seed, self._noise_seconds)
         for count in itertools.count():
-            difficulty = float(np.interp(count, self._ramp, (0.15, 0.85)))
+            difficulty = float(np.interp(count, self._ramp, (0.15, 0.75)))
             window = draw_window(rng, pool, bank, difficulty)
             words = [self._vocabulary.get(word, 0) for word in window.words]
             aligned = np.zeros(UNITS * 10, dtype=np.int64)

@@ -29,7 +29,9 @@ SYSTEM_PROMPT = 'Streaming Omni Conversation.'
 MARKER = '\n\nprevious: '
 PREVIOUS_MAX = 160
 IGNORED = -100
-_SILENT_SHARE = 0.3  # of the cuts without a word that are used
+_SILENT_SHARE = 0.15  # of the cuts without a word that are used
+_ASKED_SHARE = 0.5  # of those with answers but nothing said unasked
+_RARE_WEIGHT = 4.0  # of the decision to speak unasked or to yield
 _BLIND_UNITS = 4  # first units of a cut whose cause may lie before it
 
 
@@ -40,6 +42,7 @@ class Sequence:
     ids: int64 [n], token of every row (0 where an encoder row stands);
     rows: positions of the encoder rows; embeddings: float16 [len(rows), hidden];
     targets: int64 [n], the token that is right after this row, IGNORED where nothing is decided;
+    weights: float32 [n], how much a decision counts;
     ends: position of the last input row of every unit; labels: int64 [units, 13].
     """
 
@@ -47,6 +50,7 @@ class Sequence:
     rows: Tensor
     embeddings: Tensor
     targets: Tensor
+    weights: Tensor
     ends: Tensor
     labels: Tensor
 
@@ -65,6 +69,7 @@ class SequenceWriter:
         """Return units ``first`` to ``first + units`` with what was said before as text."""
         self._ids: list[int] = []
         self._targets: list[int] = []
+        self._weights: dict[int, float] = {}
         self._rows: list[int] = []
         self._embeddings: list[Tensor] = []
         self._extend(self._prompt_ids(stream, first))
@@ -78,11 +83,14 @@ class SequenceWriter:
             blind = begun and (unit < first + _BLIND_UNITS or open_before)
             self._add_output(stream, unit, learned=not blind and with_pictures)
             open_before = open_before and not (stream.ends[unit] or stream.yields[unit])
+        weights = torch.ones(len(self._ids))
+        weights[list(self._weights)] = torch.tensor(list(self._weights.values()))
         return Sequence(
             torch.tensor(self._ids),
             torch.tensor(self._rows),
             torch.cat(self._embeddings),
             torch.tensor(self._targets),
+            weights,
             torch.tensor(ends),
             stream.labels[first : first + units],
         )
@@ -124,8 +132,16 @@ class SequenceWriter:
             decided = [tokens.listen]
         last_input = len(self._ids) - 1
         self._extend(list(fed))
+        if learned and (stream.yields[unit] or _begins_unasked(stream, unit)):
+            self._weights[last_input] = _RARE_WEIGHT
         if learned:
             self._targets[last_input : last_input + len(decided)] = decided
+
+
+def _begins_unasked(stream: Stream, unit: int) -> bool:
+    """Return whether a reminder or an alert begins in this unit."""
+    asked = int(stream.labels[max(0, unit - 2) : unit + 1, 0].max()) > 0
+    return bool(stream.texts[unit]) and not asked and not _open_turn(stream, unit)
 
 
 def _open_turn(stream: Stream, unit: int) -> bool:
@@ -143,13 +159,16 @@ def collate(sequences: list[Sequence]) -> dict[str, Tensor]:
     length = max(len(sequence.ids) for sequence in sequences)
     ids = torch.zeros(len(sequences), length, dtype=torch.int64)
     targets = torch.full((len(sequences), length), IGNORED)
+    weights = torch.ones(len(sequences), length)
     for index, sequence in enumerate(sequences):
         ids[index, : len(sequence.ids)] = sequence.ids
         targets[index, : len(sequence.ids)] = sequence.targets
+        weights[index, : len(sequence.ids)] = sequence.weights
     offsets = [index * length for index in range(len(sequences))]
     return {
         'ids': ids,
         'targets': targets,
+        'weights': weights,
         'rows': torch.cat([s.rows + o for s, o in zip(sequences, offsets)]),
         'embeddings': torch.cat([s.embeddings for s in sequences]),
         'ends': torch.cat([s.ends + o for s, o in zip(sequences, offsets)]),
@@ -173,11 +192,16 @@ class StreamFolder:
         return len(self.streams)
 
     def draw(self, rng: np.random.Generator, writer: SequenceWriter) -> Sequence:
-        """Return a random cut of a random stream; cuts without a word are mostly passed over."""
+        """Return a random cut of a random stream; those with rare events are used most."""
         while True:
             stream = self.streams[int(rng.integers(len(self.streams)))]
             last = max(0, len(stream.texts) - WINDOW_UNITS)
             first = 0 if rng.random() < 0.08 else int(rng.integers(0, last + 1))
-            judged = stream.texts[first + _BLIND_UNITS : first + WINDOW_UNITS]
-            if any(judged) or rng.random() < _SILENT_SHARE:
+            judged = range(first + _BLIND_UNITS, min(first + WINDOW_UNITS, len(stream.texts)))
+            share = _SILENT_SHARE
+            if any(_begins_unasked(stream, unit) for unit in judged):
+                share = 1.0
+            elif any(stream.texts[unit] for unit in judged):
+                share = _ASKED_SHARE
+            if rng.random() < share:
                 return writer.write(stream, first, WINDOW_UNITS, rng)

@@ -69,10 +69,10 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         request, flags = model.request_head(ends), model.flag_head(ends)
         seen = [head(ends).float() for head in model.scene_heads.values()]
     labels = batch['labels']
-    right = targets[decided]
+    right, weights = targets[decided], batch['weights'].flatten()[decided]
     flag_labels, scene = labels[:, 1 : 1 + FLAGS], labels[:, 1 + FLAGS :]
     return {
-        'token': F.cross_entropy(logits.float(), right),
+        'token': _weighted_mean(F.cross_entropy(logits.float(), right, reduction='none'), weights),
         'request': F.cross_entropy(request.float(), labels[:, 0]),
         'flag': F.binary_cross_entropy_with_logits(flags.float(), flag_labels.float()),
         'scene': _mean([F.cross_entropy(x, y) for x, y in zip(seen, scene.T, strict=True)]),
@@ -82,6 +82,10 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         'accuracy': (logits.argmax(-1) == right).float().mean(),
         'request_accuracy': _request_accuracy(request, labels[:, 0]),
     }
+
+
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    return (values * weights).sum() / weights.sum()
 
 
 def _mean(values: list[Tensor]) -> Tensor:

@@ -19,13 +19,13 @@ from training.nano.utterance import Sentence, write_pool
 from training.nano.word_corpus import plain, random_sentence
 
 RANDOM_SENTENCES = 3000
-CARRIERS = 0.3
+CARRIERS = 0.5
 
 
 def training_sentences(seed: int, share: float = 1.0) -> list[Sentence]:
     """Return what the training voices say; ``share`` scales the number of readings."""
     rng = np.random.default_rng(seed)
-    times = [max(1, round(count * share)) for count in (36, 12, 120, RANDOM_SENTENCES)]
+    times = [max(1, round(count * share)) for count in (66, 12, 120, RANDOM_SENTENCES)]
     requests = [
         Sentence('request', text, times[0], CARRIERS) for _, text in wordings(held_out=False)
     ]

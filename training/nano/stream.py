@@ -27,7 +27,7 @@ from training.nano.utterance import UtterancePool
 from training.nano.vision_training import PICTURE_SIZES, VisionTrainee, draw_picture
 
 AUDIO_GAIN = 0.25  # brings the audio rows to the size of the other embedding rows
-VARIANTS = 3  # pictures drawn of one unchanged scene
+VARIANTS = 2  # pictures drawn of one unchanged scene
 _LONGEST_PAST = 400  # units of a conversation that are known by what was said only
 
 

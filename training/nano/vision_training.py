@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from minicpmo.image import PatchBatch
 from minicpmo.resampler import Resampler
 from minicpmo.vision import VisionTower
-from training.nano.layout import SceneLayout, random_layout
+from training.nano.layout import TRAINING_SEEDS, SceneLayout, random_layout
 from training.nano.plain_attention import use_plain_attention
 from training.nano.renderer import ATTRIBUTES, attributes, render
 from training.nano.scene import COLOURS, POT_STATES, ROOMS, SHAPES, SceneState
@@ -100,11 +100,6 @@ def draw_picture(
     return np.asarray(Image.fromarray(large).resize(size, Image.Resampling.BICUBIC))
 
 
-def _room_seed(rng: np.random.Generator) -> int:
-    """Return the seed of a room that the evaluation never uses: see ``Household.create``."""
-    return 2 * int(rng.integers(0, 2**30))
-
-
 class PictureDataset(torch.utils.data.IterableDataset):
     """Endless batches of pictures of one size."""
 
@@ -118,7 +113,8 @@ class PictureDataset(torch.utils.data.IterableDataset):
             size = PICTURE_SIZES[int(rng.choice(3, p=(0.8, 0.12, 0.08)))]
             scenes = [any_scene(rng) for _ in range(self._batch_size)]
             images = [
-                draw_picture(rng, random_layout(_room_seed(rng)), scene, size) for scene in scenes
+                draw_picture(rng, random_layout(int(rng.integers(*TRAINING_SEEDS))), scene, size)
+                for scene in scenes
             ]
             classes = [attributes(scene) for scene in scenes]
             targets = {n: torch.tensor([c[n] for c in classes]) for n in ATTRIBUTES}

@@ -72,8 +72,21 @@ _WORDS = tuple(
     'wind window winter wolf woman wood wool world yellow young zebra zero'.split()
 )
 
-_BEFORE = ('Robot, ', 'Hey robot, ', 'Okay, ', 'Well, ', 'Excuse me, ', 'Hey, ', 'So, ', 'And ')
-_AFTER = (' please.', ' now.', ' robot.', ' my dear.', ' again please.', ' then.', ' today.')
+_BEFORE_QUESTION = (
+    'Robot, ', 'Hey robot, ', 'Okay, ', 'Well, ', 'Excuse me, ', 'Hey, ', 'So, ', 'And ',
+    'Tell me, ', 'Please tell me, ', 'Can you tell me, ', 'I want to know, ', 'Listen, ', 'Now, ',
+    'One question, ', 'I wonder, ', 'Say, ', 'Quick question, ', 'Okay robot, ', 'Please, ',
+)  # fmt: skip
+_BEFORE_ORDER = (
+    'Robot, ', 'Hey robot, ', 'Okay, ', 'Well, ', 'Excuse me, ', 'Hey, ', 'So, ', 'And ',
+    'Please ', 'Can you ', 'Could you ', 'Could you please ', 'Would you ', 'I want you to ',
+    'Robot, please ', 'Now ', 'Okay robot, ', 'You can ', 'Now please ', 'Will you ',
+)  # fmt: skip
+_AFTER = (
+    ' please.', ' now.', ' robot.', ' my dear.', ' again please.', ' then.', ' today.', ' for me.',
+    ' right now.', ' if you can.', ' my friend.', ' at once.',
+)  # fmt: skip
+_NOT_REPEATED = ('please', 'robot', 'now', 'again', 'today')
 
 
 def random_sentence(rng: np.random.Generator) -> str:
@@ -92,13 +105,18 @@ def random_sentence(rng: np.random.Generator) -> str:
 
 def in_carrier(rng: np.random.Generator, wording: str, forbidden: frozenset[str]) -> str:
     """Return the wording with a random word before or after it, never a forbidden sentence."""
-    for _ in range(4):
-        if rng.random() < 0.6:
-            text = rng.choice(_BEFORE) + wording[0].lower() + wording[1:]
-        else:
-            text = wording.rstrip('.!?') + rng.choice(_AFTER)
-        if plain(text) not in forbidden:
-            return str(text)
+    before = _BEFORE_QUESTION if wording.endswith('?') else _BEFORE_ORDER
+    for _ in range(6):
+        text, draw = wording, rng.random()
+        if draw < 0.75:
+            start = wording if wording.startswith('I ') else wording[0].lower() + wording[1:]
+            text = str(rng.choice(before)) + start
+        if draw > 0.6:
+            text = text.rstrip('.!?') + str(rng.choice(_AFTER))
+        words = plain(text).split()
+        repeated = any(words.count(word) > 1 for word in _NOT_REPEATED)
+        if not repeated and ' '.join(words) not in forbidden:
+            return text
     return wording
 
 
