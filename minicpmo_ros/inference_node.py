@@ -19,9 +19,11 @@ from minicpmo_ros.errors import AssistantError, MessageError
 from minicpmo_ros.inference import message_builder as build
 from minicpmo_ros.inference.backend_loader import Loader, load_backend, session_options
 from minicpmo_ros.inference.conversation import Conversation
+from minicpmo_ros.inference.health import judge
 from minicpmo_ros.inference.output_component import OutputComponent
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 from minicpmo_ros.inference.unit_queue import UnitQueue
+from minicpmo_ros.inference.watching_component import WatchingComponent
 from minicpmo_ros.inference.worker import InferenceWorker, UnitOutcome, WorkerCallbacks
 from minicpmo_ros.msg import ContextNote, DuplexState, Interruption, OmniUnit
 from minicpmo_ros.node_main import run_node
@@ -54,6 +56,7 @@ class InferenceNode(LifecycleNode):
         self._backend: Optional[Backend] = None
         self._worker: Optional[InferenceWorker] = None
         self._output = OutputComponent(self, lambda: self.parameters)
+        self._watching = WatchingComponent(self, self.parameters.question_share)
         self._conversation = Conversation(self._output.publish_turn)
         self._unit_time = 0.0
         self._context_tokens = 0
@@ -136,6 +139,7 @@ class InferenceNode(LifecycleNode):
     def _free(self) -> None:
         if self._worker is not None and not self._worker.stop(STOP_SECONDS):
             self.get_logger().warning('the model is still busy with a unit; leaving it behind')
+        self._watching.detach()
         self._worker = None
         self._backend = None
 
@@ -149,9 +153,12 @@ class InferenceNode(LifecycleNode):
         self._conversation.asked_window = self.parameters.asked_window
         queue = UnitQueue(self.parameters.max_units_behind)
         begin = self._conversation.start_unit
-        callbacks = WorkerCallbacks(begin, self._on_outcome, self._on_failure)
+        callbacks = WorkerCallbacks(
+            begin, self._on_outcome, self._on_failure, self._watching.answer
+        )
         vision = capabilities.vision
         self._worker = InferenceWorker(session, queue, callbacks, time.monotonic, vision)
+        self._watching.attach(self._worker, capabilities)
 
     def _make_session(self) -> Session:
         parameters = self.parameters
@@ -159,6 +166,7 @@ class InferenceNode(LifecycleNode):
 
     def _apply(self, parameters: InferenceParameters, changed: set[str]) -> None:
         self._conversation.asked_window = parameters.asked_window
+        self._watching.set_share(parameters.question_share)
         if 'instruction' in changed and self._worker is not None:
             options = session_options(parameters)
             backend, instruction = self._backend, parameters.instruction or None
@@ -276,19 +284,8 @@ class InferenceNode(LifecycleNode):
             'context tokens': self._context_tokens,
             'last error': worker.state.last_error,
         }
-        level, message = self._judge(worker)
+        level, message = judge(worker, self._malformed)
         return [Status('model', level, message, values)]
-
-    def _judge(self, worker: InferenceWorker) -> tuple[Level, str]:
-        if worker.state.failed:
-            return Level.ERROR, f'the model failed: {worker.state.last_error}; call ~/reset'
-        if worker.queue.lost:
-            return Level.ERROR, 'units were lost: this machine is too slow for this model'
-        if worker.units_behind:
-            return Level.WARN, 'behind: pictures are left out to catch up'
-        if self._malformed:
-            return Level.WARN, 'malformed units were dropped'
-        return Level.OK, 'keeping up'
 
 
 def main(args: Optional[list[str]] = None) -> int:

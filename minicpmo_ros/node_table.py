@@ -128,6 +128,7 @@ COMMON_ARGUMENTS = (
         'microphone; empty: none',
         is_text=True,
     ),
+    LaunchArgument('use_events', 'true', 'keep watches, reminders and events', BOOLEAN),
     LaunchArgument('media_loop', 'false', 'begin again at the end of the media', BOOLEAN),
     LaunchArgument('media_rate', '', 'speed of the media: 1.0 real time, 0.0 as fast as possible'),
 )
@@ -147,6 +148,7 @@ INFERENCE = NodeEntry(
         'voice': 'voice',
     },
 )
+EVENTS = NodeEntry('events_node', condition='use_events', parameters={'speak': 'speak_events'})
 MEDIA = NodeEntry(
     'media_node',
     condition='media',
@@ -177,6 +179,7 @@ ASSISTANT = NodeSet(
             ('', 'sound_card', 'none'),
         ),
         LaunchArgument('use_bridge', 'true', 'barge-in and robot actions', BOOLEAN),
+        LaunchArgument('speak_events', '', 'let the model say events', ('', *BOOLEAN)),
         LaunchArgument(
             'actions_enabled', '', 'allow the actions of config/skills.yaml', ('', *BOOLEAN)
         ),
@@ -190,6 +193,7 @@ ASSISTANT = NodeSet(
     (
         PERCEPTION,
         INFERENCE,
+        EVENTS,
         NodeEntry(
             'bridge_node',
             condition='use_bridge',
@@ -215,8 +219,9 @@ MONITOR = NodeSet(
     (
         *COMMON_ARGUMENTS,
         LaunchArgument('voice', 'none', 'none: the monitor makes no speech', ('none',)),
+        LaunchArgument('speak_events', 'false', 'false: the monitor is silent', ('false',)),
     ),
-    (PERCEPTION, INFERENCE, MEDIA),
+    (PERCEPTION, INFERENCE, EVENTS, MEDIA),
 )
 
 NODE_SETS = {node_set.name: node_set for node_set in (ASSISTANT, MONITOR)}

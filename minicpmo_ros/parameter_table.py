@@ -14,11 +14,13 @@ from minicpmo_ros.media.parameter_set import MediaParameters
 from minicpmo_ros.parameter import ParameterField, parameter_fields
 from minicpmo_ros.perception.parameter_set import PerceptionParameters
 from minicpmo_ros.sound_device.parameter_set import AudioDeviceParameters
+from minicpmo_ros.watch.parameter_set import EventParameters
 
 NODE_PARAMETERS: dict[str, tuple[type, ...]] = {
     'perception_node': (PerceptionParameters,),
     'inference_node': (InferenceParameters,),
     'bridge_node': (BridgeParameters, BargeInParameters, ActionParameters),
+    'events_node': (EventParameters,),
     'audio_device_node': (AudioDeviceParameters,),
     'media_node': (MediaParameters,),
 }

@@ -162,6 +162,8 @@ class PerceptionNode(Node):
             for frame in unit.frames
         ]
         self._prepared.clear()
+        if self.camera is not None and not self.camera.enabled:
+            pictures = []  # taken before it was switched off
         message.images = [picture for picture in pictures if picture is not None]
         message.images_dropped += len(pictures) - len(message.images)
         return message

@@ -67,6 +67,7 @@ def launch_arguments(options: DemoOptions) -> dict[str, str]:
         'image_transport': image_transport(options.media),
         'audio_device': '' if options.live else 'none',
         'model_path': options.model,
+        'use_events': 'false',  # a demonstration leaves no watches behind
         **options.extra,
     }
 

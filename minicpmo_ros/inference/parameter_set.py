@@ -96,6 +96,14 @@ class InferenceParameters:
         60.0,
         unit='s',
     )
+    question_share: float = parameter(
+        0.2,
+        'time that yes-or-no questions of watches may take per second; they are asked only when '
+        'no unit waits and nobody speaks',
+        0.0,
+        0.8,
+        unit='s',
+    )
     publish_snapshots: bool = parameter(
         True, 'send the picture the model saw with events of its own'
     )

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 import threading
 import traceback
 from typing import Optional
@@ -17,12 +18,14 @@ from minicpmo.errors import MiniCPMOError
 from minicpmo.protocol import Heard, Session, Unit, UnitResult
 from minicpmo_ros.errors import AssistantError, MessageError
 from minicpmo_ros.inference.picture import decode_picture
+from minicpmo_ros.inference.question_budget import QuestionBudget
 from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
 from minicpmo_ros.message_bytes import to_float32
 
 # After so many failing units in a row the session is given up until it is reset.
 MOST_FAILURES = 3
 MOST_NOTES = 16
+MOST_QUESTIONS = 8
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,14 @@ class WorkerCallbacks:
     """Called in the worker's thread.
 
     started: just before a unit is processed. finished: a unit gave a result. failed: a unit was
-    rejected or the model failed, with a sentence that says why.
+    rejected or the model failed, with a sentence that says why. answered: a question about the
+    unit was answered by P(yes), or None.
     """
 
     started: Callable[[PendingUnit], None]
     finished: Callable[[UnitOutcome], None]
     failed: Callable[[str], None]
+    answered: Callable[[str, Optional[float], PendingUnit], None] = lambda *answer: None
 
 
 @dataclass
@@ -73,6 +78,7 @@ class _Inbox:
     queue: UnitQueue
     commands: deque[Callable[[], None]] = field(default_factory=deque)
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_NOTES))
+    questions: OrderedDict[str, str] = field(default_factory=OrderedDict)
     stopped: bool = False
     ready: threading.Condition = field(default_factory=threading.Condition)
 
@@ -83,6 +89,10 @@ class InferenceWorker:
     Commands (interrupt, reset, replace) are executed before the next unit, in order. A unit the
     engine rejects is reported and the session goes on; when the engine fails otherwise the
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
+    Questions are asked only when nothing else is to do, nobody speaks and the budget allows it.
+
+    camera: false takes the pictures out of all units, also of those that wait.
+    budget: bounds the time for questions.
 
     :param clock: monotonic time [s].
     """
@@ -100,6 +110,10 @@ class InferenceWorker:
         self._callbacks = callbacks
         self._clock = clock
         self._vision = vision
+        self.camera = True
+        self.budget = QuestionBudget(0.0)
+        self._last_unit: Optional[PendingUnit] = None
+        self._turn_open = False
         self._next_index = 0
         self._inbox = _Inbox(queue)
         self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
@@ -126,6 +140,16 @@ class InferenceWorker:
         """Give the model a line of context with the next unit; the oldest of many is dropped."""
         with self._inbox.ready:
             self._inbox.notes.append(text)
+
+    def ask(self, watch_id: str, question: str) -> None:
+        """Ask a question about the present; a newer one with the same id replaces it."""
+        with self._inbox.ready:
+            questions = self._inbox.questions
+            questions.pop(watch_id, None)
+            questions[watch_id] = question
+            if len(questions) > MOST_QUESTIONS:
+                questions.popitem(last=False)
+            self._inbox.ready.notify()
 
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn before the next unit."""
@@ -164,6 +188,7 @@ class InferenceWorker:
         with self._inbox.ready:
             self._inbox.queue.clear()
             self._inbox.notes.clear()
+            self._inbox.questions.clear()
 
     def _run(self) -> None:
         while True:
@@ -194,16 +219,35 @@ class InferenceWorker:
                     notes = tuple(inbox.notes)
                     inbox.notes.clear()
                     return None, inbox.queue.take(), notes
+                if inbox.questions and self._may_ask():
+                    return partial(self._ask, *inbox.questions.popitem(last=False)), None, ()
                 inbox.ready.wait()
             return None, None, ()
 
+    def _may_ask(self) -> bool:
+        unit = self._last_unit
+        if unit is None or unit.user_speaking or self._turn_open or self.state.failed:
+            return False
+        return self.budget.allows(self._clock())
+
+    def _ask(self, watch_id: str, question: str) -> None:
+        begun = self._clock()
+        try:
+            probability = self._session.ask_yes_no(question)
+        finally:
+            self.budget.spend(self._clock() - begun)
+        self._callbacks.answered(watch_id, probability, self._last_unit)
+
     def _process(self, pending: PendingUnit, notes: tuple[str, ...]) -> None:
         begun = self._clock()
+        if not self.camera:
+            pending = pending.without_images()
         self._callbacks.started(pending)
         images = self._pictures(pending) if self._vision else ()
         unit = Unit(self._next_index, to_float32(pending.audio), images, notes=notes)
         result = self._session.step(unit)
         self._next_index += 1
+        self._last_unit, self._turn_open = pending, result.turn_open
         self.state.units += 1
         self.state.failures_in_a_row = 0
         total = self._clock() - begun

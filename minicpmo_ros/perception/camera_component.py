@@ -13,6 +13,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.timer import Timer
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Bool
 
 from minicpmo_ros import qos
 from minicpmo_ros.message_bytes import byte_array
@@ -41,6 +42,8 @@ class FrameGate(MutuallyExclusiveCallbackGroup):
 class CameraComponent:
     """The camera of a node. Frames are handed on unread; ``picture`` reads those that are used.
 
+    enabled: false while people have switched the camera off (topic ``camera_enabled``).
+
     :param large_frame_rate: frames of more than LARGE_FRAME bytes are taken at most so often [Hz];
         the others are overwritten unread by the newest one. 0 takes all.
     :param on_frame: called in the executor with stamp [ns], None for zero, and the message.
@@ -61,6 +64,7 @@ class CameraComponent:
         self.topic = f'{image}/compressed' if compressed else image
         self.received = 0
         self.thinned = False
+        self.enabled = True
         self._node = node
         self._rate = large_frame_rate
         self._timer: Optional[Timer] = None
@@ -70,9 +74,12 @@ class CameraComponent:
         node.create_subscription(
             self.message_type, self.topic, self.receive, qos.CAMERA, callback_group=self._gate
         )
+        node.create_subscription(Bool, 'camera_enabled', self._on_enabled, qos.STATE)
 
     def receive(self, message: Any) -> None:
-        """Take a message."""
+        """Take a message; while the camera is switched off it is dropped unread."""
+        if not self.enabled:
+            return
         self.received += 1
         self.thinned = self._rate > 0 and len(message.data) > LARGE_FRAME
         if self.thinned:
@@ -95,6 +102,9 @@ class CameraComponent:
         result = CompressedImage(header=message.header, format='jpeg')
         result.data = byte_array(encode_jpeg(pixels, quality))
         return result
+
+    def _on_enabled(self, message: Bool) -> None:
+        self.enabled = message.data
 
     def _close_gate(self) -> None:
         self._gate.open = False

@@ -117,6 +117,26 @@ class EventPolicy:
         entry.record = replace(entry.record, happening=happening, spoken=True)
         return [PublishCommand(entry.record, EventType.UPDATED)]
 
+    def is_known(self, key: EventKey) -> bool:
+        """Return whether an event with that key is open or in its cooldown."""
+        return key in self._entries
+
+    def note_snapshot(self, event_id: str, sha256: str) -> None:
+        """Remember the hash of the picture that was kept with an event."""
+        entry = self._find(event_id)
+        if entry is not None:
+            entry.record = replace(entry.record, snapshot_sha256=sha256)
+
+    def note_said(self, now: float) -> None:
+        """Count something that the model said unasked, of its own accord."""
+        self._said.append(now)
+
+    def forget(self, event_id: str) -> None:
+        """Drop one event, or all for an empty id: it was deleted."""
+        for key, entry in list(self._entries.items()):
+            if entry.record.event_id == event_id or not event_id:
+                del self._entries[key]
+
     def forget_watch(self, watch_id: str, end: float) -> list[Command]:
         """Stop everything that belongs to a watch: it was cancelled."""
         commands: list[Command] = []

@@ -135,7 +135,8 @@ class EventStore:
             self.problem = f'{self.path}: {error.strerror}; events are kept in memory only'
 
     def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, isolation_level=None)
+        # Made by the thread that starts a node, used by the one that spins it: never by both.
+        database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
             database.execute('PRAGMA secure_delete = ON')  # a deleted picture is overwritten
             [result] = database.execute('PRAGMA quick_check(1)').fetchone()

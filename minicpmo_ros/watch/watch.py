@@ -108,7 +108,8 @@ class Watch:
     def is_reported_by(self, text: str) -> bool:
         """Return whether one sentence of what the model said reports this."""
         patterns = [_pattern(self.id, report) for report in self.reports]
-        return any(p.match(sentence) for sentence in sentences(text) for p in patterns)
+        said = sentences(text)
+        return any(p.match(sentence) is not None for sentence in said for p in patterns)
 
     @property
     def phrase(self) -> TimePhrase:

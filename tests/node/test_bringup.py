@@ -15,7 +15,7 @@ from minicpmo_ros.bringup import Bringup
 from minicpmo_ros.node_table import ASSISTANT, LaunchArgument, NodeEntry, NodeSet
 
 ROOT = Path(__file__).resolve().parents[2]
-SLIM = {'use_audio_devices': 'false', 'use_bridge': 'false'}
+SLIM = {'use_audio_devices': 'false', 'use_bridge': 'false', 'use_events': 'false'}
 
 
 @pytest.fixture

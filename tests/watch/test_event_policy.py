@@ -173,6 +173,22 @@ def test_cancelling_a_watch_silences_it_at_once(policy):
     assert not policy.tick(QUIET, 1.0)
 
 
+def test_a_deleted_event_is_not_said_or_repeated(policy):
+    policy.report(FALL, 0.0)
+    policy.report(POT, 0.0)
+    policy.forget('e1')
+    assert [record.event_id for record in policy.records()] == ['e2']
+    policy.forget('')
+    assert not [c for t in range(100) for c in policy.tick(QUIET, float(t))]
+
+
+def test_what_the_model_says_by_itself_counts(policy):
+    for _ in range(12):
+        policy.note_said(0.0)
+    policy.report(POT, 0.0)
+    assert not policy.tick(QUIET, 10.0)
+
+
 def test_speech_is_noted_in_the_event(policy):
     policy.report(POT, 0.0)
     [command] = policy.tick(QUIET, 0.0)

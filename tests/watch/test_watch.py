@@ -64,6 +64,22 @@ def test_requests_become_conditions_and_ids():
     assert id_from('水') == 'watch'
 
 
+def test_the_model_may_report_a_watch_in_its_own_words():
+    pot = replace(POT, reports=('the pot (boils|is boiling)',))
+    assert pot.is_reported_by('Oh. The pot is boiling now.')
+    assert not pot.is_reported_by('The pot is')
+    assert not pot.is_reported_by('Tell me when the pot boils')
+    assert not POT.is_reported_by('The pot boils.')
+    with pytest.raises(WatchError, match='not closed'):
+        replace(POT, reports=('the pot (boils',))
+
+
+def test_the_reports_of_the_shipped_file_fit_what_nano_says():
+    watches = {watch.id: watch for watch in load_watch_file(CONFIG)}
+    said = {'fall': 'Alert, someone has fallen!', 'pot': 'The pot is boiling now.'}
+    assert all(watches[name].is_reported_by(text) for name, text in said.items())
+
+
 def test_a_watch_can_be_added_changed_and_cancelled(watches):
     watches.add(POT, NOW)
     watches.change(replace(POT, zone='cellar'), NOW)

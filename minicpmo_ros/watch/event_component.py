@@ -1,0 +1,279 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The events of the events node: signs come in, events go out to topic, voice, store and home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+import math
+from pathlib import Path
+import time
+from typing import Optional
+import uuid
+
+from rclpy.node import Node
+
+from minicpmo_ros import qos
+from minicpmo_ros.diagnostics import Level, Status
+from minicpmo_ros.errors import WatchError
+from minicpmo_ros.msg import EventCommand, ProactiveEvent, WatchAnswer
+from minicpmo_ros.watch.announcement import AnnouncementOptions
+from minicpmo_ros.watch.announcement_link import AnnouncementLink
+from minicpmo_ros.watch.confirmation import Confirmation
+from minicpmo_ros.watch.event_message import (
+    happening_from,
+    happening_of,
+    outside_record,
+)
+from minicpmo_ros.watch.event_policy import Command, EventPolicy, SpeakCommand
+from minicpmo_ros.watch.event_publisher import EventPublisher, Forward
+from minicpmo_ros.watch.event_record import EventRecord, EventType, Happening, Origin
+from minicpmo_ros.watch.event_store import EventStore
+from minicpmo_ros.watch.parameter_set import EventParameters
+from minicpmo_ros.watch.room_tracker import RoomTracker
+from minicpmo_ros.watch.schedule import parse_day_span
+from minicpmo_ros.watch.watch import Watch
+from minicpmo_ros.watch.watch_component import WatchComponent, WatchListeners
+from minicpmo_ros.watch.watch_list import DueReminder
+
+DAY = 86400.0
+HOUSEKEEPING_SECONDS = 60.0
+# A reminder that comes later than this says so [s].
+LATE_SECONDS = 120.0
+# Events of other nodes that were opened and never closed.
+MOST_OUTSIDE = 100
+
+
+@dataclass
+class _Outside:
+    """An event of another node that is under way.
+
+    watch: the one whose event it is. reported: the policy knows of it. opened: as a new event.
+    """
+
+    watch: Optional[Watch] = None
+    reported: bool = False
+    opened: bool = False
+
+
+class EventComponent:
+    """Owns policy and store; part of the events node, in its executor.
+
+    forward: also gets every event, e.g. the way to the home system.
+    """
+
+    def __init__(
+        self, node: Node, parameters: Callable[[], EventParameters], forward: list[Forward]
+    ) -> None:
+        self._node = node
+        self._parameters = parameters
+        self.room = RoomTracker()
+        self.policy = EventPolicy(lambda: uuid.uuid4().hex)
+        folder = Path(parameters().data_folder).expanduser()
+        self.store = EventStore(folder / 'events.db', parameters().retention_days * DAY)
+        self._export_folder = folder / 'export'
+        listeners = WatchListeners(self._on_due, self._on_watch, self._on_cancelled)
+        self.watch = WatchComponent(node, parameters, listeners)
+        self._link = AnnouncementLink()
+        self._outside: dict[str, _Outside] = {}
+        self._picture = b''
+        self._kept_house = -math.inf
+        self._publisher = EventPublisher(node, self.store, forward)
+        node.create_subscription(ProactiveEvent, 'events', self._on_event, qos.EVENT)
+        node.create_subscription(EventCommand, 'event_command', self._on_command, qos.EVENT)
+        for record in self.store.pressing():
+            self.policy.restore(record, time.monotonic())
+
+    def take_picture(self, picture: bytes) -> None:
+        """Remember the newest picture; empty forgets it."""
+        self._picture = picture
+
+    def tick(self, wall: float, steady: float) -> None:
+        """Follow the clock."""
+        parameters = self._parameters()
+        self.watch.tick(wall, steady)
+        self.policy.repeat_period = parameters.repeat_period
+        self.policy.options = AnnouncementOptions(
+            parameters.announcement_pause,
+            parameters.announcement_patience,
+            max_proactive_per_hour=parameters.max_proactive_per_hour,
+        )
+        room = self.room.room(steady, self._is_quiet(wall))
+        can_say = parameters.speak and self.watch.asks
+        room = replace(room, engine_ready=room.engine_ready and can_say)
+        self._perform(self.policy.tick(room, steady))
+        if steady - self._kept_house >= HOUSEKEEPING_SECONDS:
+            self._kept_house = steady
+            self.store.retention = parameters.retention_days * DAY
+            self.store.flush()
+            self.store.prune(wall)
+
+    def robot_said(self, turn_id: int, epoch: int, text: str) -> None:
+        """Take what the robot says, to learn which announcement it really made."""
+        event_id = self._link.note_text(turn_id, text, time.monotonic())
+        if event_id:
+            self._perform(self.policy.spoken(event_id, turn_id, epoch))
+
+    def acknowledge(self, event_id: str = '') -> int:
+        """Acknowledge one event, or all; return how many."""
+        commands = self.policy.acknowledge(event_id)
+        self._perform(commands)
+        return len(commands)
+
+    def delete(self, event_id: str = '') -> int:
+        """Delete one event, or all; return how many."""
+        self.policy.forget(event_id)
+        return self.store.delete(event_id)
+
+    def export(self) -> str:
+        """Write all events to the export folder; return a sentence on what happened."""
+        try:
+            return f'written to {self.store.export(self._export_folder)}'
+        except OSError as error:
+            return f'not written: {error.strerror}'
+
+    def status(self) -> Status:
+        """Return the line of diagnostics."""
+        values = {
+            'watches': len(self.watch.watches),
+            'open events': len(self.policy.records()),
+            'model can be asked': self.watch.asks,
+            'camera': self.watch.camera,
+            'events lost': self.store.lost,
+        }
+        problem = self.store.problem or self.watch.store.problem
+        if problem:
+            return Status('events', Level.WARN, problem, values)
+        return Status('events', Level.OK, 'watching', values)
+
+    def close(self) -> None:
+        """Write what waits."""
+        self.watch.save()
+        self.store.close()
+
+    # Signs of something happening.
+
+    def _on_due(self, reminder: DueReminder) -> None:
+        watch = reminder.watch
+        minutes = f' (late by {reminder.late / 60:.0f} minutes)'
+        late = minutes if reminder.late > LATE_SECONDS else ''
+        wall = self._wall()
+        happening = Happening(
+            'reminder', watch.text + late, wall, wall, watch.id, watch.zone, watch.severity,
+            Origin.REMINDER, cooldown=0.0, silent=watch.silent,
+        )  # fmt: skip
+        self._perform(self.policy.report(happening, time.monotonic()))
+        self._perform(self.policy.close(happening.key, wall))
+
+    def _on_watch(
+        self, watch: Watch, happens: bool, confirmation: Confirmation, answer: WatchAnswer
+    ) -> None:
+        seen = happening_from(
+            ProactiveEvent(
+                evidence_begin=answer.evidence_begin,
+                evidence_end=answer.evidence_end,
+                model_id=answer.model_id,
+                confidence=confirmation.confidence if happens else math.nan,
+            )
+        )
+        happening = happening_of(watch, seen, Origin.WATCH, said=False)
+        if happens:
+            self._perform(self.policy.report(happening, time.monotonic()))
+        else:
+            self._perform(self.policy.close(happening.key, happening.end))
+
+    def _on_cancelled(self, watch: Watch) -> None:
+        self._perform(self.policy.forget_watch(watch.id, self._wall()))
+
+    def _on_event(self, message: ProactiveEvent) -> None:
+        """Take an event of another node; what this node published itself comes back too."""
+        if self._is_own(message):
+            return
+        try:
+            seen = happening_from(message)
+        except WatchError as error:
+            self._node.get_logger().warning(f'events: {error}')
+            return
+        if seen.origin is Origin.MODEL and self._link.is_announcement(
+            message.turn_id, time.monotonic()
+        ):
+            return
+        outside = self._outside.setdefault(message.event_id, _Outside())
+        if message.type == ProactiveEvent.OPENED and seen.said:
+            self.policy.note_said(time.monotonic())
+        if outside.watch is None and seen.origin is Origin.MODEL:
+            outside.watch = self._reported_watch(message.text)
+        if outside.watch is not None:
+            self._take_model_report(outside, message, seen)
+        else:
+            picture = bytes(message.snapshot.data)
+            self._publisher.keep(outside_record(message, seen), picture, self._mode())
+        if message.type == ProactiveEvent.CLOSED:
+            del self._outside[message.event_id]
+        if len(self._outside) > MOST_OUTSIDE:
+            del self._outside[next(iter(self._outside))]
+
+    def _is_own(self, message: ProactiveEvent) -> bool:
+        return message.watch_id != '' and message.origin != ProactiveEvent.RULE
+
+    def _reported_watch(self, text: str) -> Optional[Watch]:
+        active = self.watch.watches.active_events(self._wall())
+        return next((watch for watch in active if watch.is_reported_by(text)), None)
+
+    def _take_model_report(
+        self, outside: _Outside, message: ProactiveEvent, seen: Happening
+    ) -> None:
+        """The model said by itself what a watch waits for: that is an event of the watch."""
+        assert outside.watch is not None
+        happening = happening_of(outside.watch, seen, Origin.MODEL, said=True)
+        if not outside.reported:
+            outside.reported = True
+            self.store.delete(message.event_id)
+            commands = self.policy.report(happening, time.monotonic())
+            outside.opened = any(command.type is EventType.OPENED for command in commands)
+            self._perform(commands, bytes(message.snapshot.data))
+        if message.type == ProactiveEvent.CLOSED and outside.opened:
+            self._perform(self.policy.close(happening.key, seen.end))
+
+    # What becomes of it.
+
+    def _perform(self, commands: list[Command], picture: bytes = b'') -> None:
+        for command in commands:
+            if isinstance(command, SpeakCommand):
+                self._speak(command.record)
+            else:
+                self._publish(command.record, command.type, picture)
+
+    def _speak(self, record: EventRecord) -> None:
+        text = record.happening.text.strip(' .')
+        self.watch.note(self._parameters().announcement_text.replace('{text}', text))
+        self._link.announced(record.event_id, text, time.monotonic())
+
+    def _publish(self, record: EventRecord, kind: EventType, picture: bytes) -> None:
+        if kind is EventType.OPENED:
+            published = self._publisher.open(record, picture or self._picture, self._mode())
+            self.policy.note_snapshot(record.event_id, published.snapshot_sha256)
+        else:
+            self._publisher.update(record, kind)
+
+    def _mode(self) -> str:
+        return self._parameters().snapshots if self.watch.camera else 'none'
+
+    def _on_command(self, message: EventCommand) -> None:
+        if message.command == EventCommand.ACKNOWLEDGE:
+            self.acknowledge(message.event_id)
+        elif message.command == EventCommand.DELETE:
+            self.delete(message.event_id)
+        elif message.command == EventCommand.EXPORT:
+            self._node.get_logger().info(f'events {self.export()}')
+        else:
+            self._node.get_logger().warning(f'event_command {message.command} is unknown')
+
+    def _is_quiet(self, wall: float) -> bool:
+        clock = datetime.fromtimestamp(wall, self.watch.zone).time()
+        return any(parse_day_span(s).contains(clock) for s in self._parameters().quiet_hours)
+
+    def _wall(self) -> float:
+        return self._node.get_clock().now().nanoseconds / 1e9

@@ -1,0 +1,242 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The watches of the events node: commands, speech, the clock, and what the model is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+import math
+from pathlib import Path
+
+from rclpy.node import Node
+from std_msgs.msg import Bool, String
+
+from minicpmo_ros import qos
+from minicpmo_ros.errors import WatchError
+from minicpmo_ros.installation import configuration_file
+from minicpmo_ros.msg import ContextNote, WatchAnswer, WatchCommand, WatchList, WatchQuestion
+from minicpmo_ros.watch import spoken_request
+from minicpmo_ros.watch.clock_jump import ClockJump
+from minicpmo_ros.watch.confirmation import Confirmation
+from minicpmo_ros.watch.event_message import watch_from, watch_message
+from minicpmo_ros.watch.parameter_set import EventParameters
+from minicpmo_ros.watch.question_round import QuestionRound
+from minicpmo_ros.watch.restatement import Restatement
+from minicpmo_ros.watch.schedule import time_zone
+from minicpmo_ros.watch.spoken_request import SPOKEN, SpokenRequest
+from minicpmo_ros.watch.watch import Watch
+from minicpmo_ros.watch.watch_file import load_watch_file
+from minicpmo_ros.watch.watch_list import DueReminder
+from minicpmo_ros.watch.watch_list import WatchList as Watches
+from minicpmo_ros.watch.watch_store import StoredState, WatchStore
+
+
+@dataclass
+class WatchListeners:
+    """Called with what the watches bring about.
+
+    due: a reminder's time has come. answered: a watch began (True) or ended (False) to be true,
+    with its confirmation and the answer. cancelled: a watch is over.
+    """
+
+    due: Callable[[DueReminder], None]
+    answered: Callable[[Watch, bool, Confirmation, WatchAnswer], None]
+    cancelled: Callable[[Watch], None]
+
+
+@dataclass
+class _Asking:
+    """What was asked so far. supported: the model can be asked."""
+
+    supported: bool = False
+    round: QuestionRound = field(default_factory=QuestionRound)
+    confirmations: dict[str, Confirmation] = field(default_factory=dict)
+
+
+class WatchComponent:
+    """Owns the watches; part of the events node, in its executor."""
+
+    def __init__(
+        self, node: Node, parameters: Callable[[], EventParameters], listeners: WatchListeners
+    ) -> None:
+        """Read the configuration and what was stored; raise LocatedError for a mistake."""
+        self._node = node
+        self._parameters = parameters
+        self._listeners = listeners
+        given = parameters()
+        self.zone = time_zone(given.time_zone)
+        self.watches = Watches(self.zone, given.max_watches)
+        self.store = WatchStore(Path(given.data_folder).expanduser() / 'watches.json')
+        self.camera = True
+        self._known: tuple[str, ...] = ()
+        self._jump = ClockJump()
+        self._asking = _Asking()
+        self._restatement = Restatement()
+        self._create_interfaces()
+        self._load(given)
+
+    def _create_interfaces(self) -> None:
+        node, subscribe = self._node, self._node.create_subscription
+        self._list = node.create_publisher(WatchList, 'watches', qos.STATE)
+        self._notes = node.create_publisher(ContextNote, 'context_note', qos.EVENT)
+        self._questions = node.create_publisher(WatchQuestion, 'watch_question', qos.EVENT)
+        subscribe(WatchCommand, 'watch_command', self._on_command, qos.EVENT)
+        subscribe(WatchAnswer, 'watch_answer', self._on_answer, qos.EVENT)
+        subscribe(Bool, 'questions_supported', self._on_supported, qos.STATE)
+        subscribe(String, 'user_text', self._on_user_text, qos.EVENT)
+        subscribe(String, 'text', self._on_text, qos.EVENT)
+
+    @property
+    def asks(self) -> bool:
+        """Return whether the model can be asked, and told, about watches."""
+        return self._asking.supported
+
+    def save(self) -> None:
+        """Store the watches and whether the camera is on."""
+        self.store.save(StoredState(tuple(self.watches.all()), self._known, self.camera))
+
+    def note(self, text: str) -> None:
+        """Put a line into the model's context."""
+        message = ContextNote(source=self._node.get_name(), text=text[:400])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._notes.publish(message)
+
+    def unit_done(self, context_tokens: int, may_ask: bool, wall: float, steady: float) -> None:
+        """Follow the model: state watches again, ask the next questions."""
+        parameters = self._parameters()
+        active = self.watches.active_events(wall)
+        self._restatement.period = parameters.restate_period
+        self._restatement.template = parameters.restate_text
+        self._restatement.note_context(context_tokens)
+        if not self._asking.supported:
+            return
+        text = self._restatement.next_note(active, steady)
+        if text:
+            self.note(text)
+        self._asking.round.per_unit = parameters.questions_per_unit
+        if may_ask and self.camera and parameters.questions_per_unit:
+            for watch in self._asking.round.next(active):
+                self._questions.publish(
+                    WatchQuestion(watch_id=watch.id, question=watch.question[:200])
+                )
+
+    def tick(self, wall: float, steady: float) -> None:
+        """Follow the clock: jumps, reminders, ends of watches."""
+        jump = self._jump.update(wall, steady)
+        if jump:
+            self._node.get_logger().warning(f'the clock was set by {jump:+.0f} s')
+            self.watches.move_clock(jump, wall)
+        expired, due = self.watches.take_expired(wall), self.watches.take_due(wall)
+        for watch in expired:
+            self._forget(watch)
+        for reminder in due:
+            self._listeners.due(reminder)
+        if jump or expired or due:
+            self._changed()
+
+    def _load(self, parameters: EventParameters) -> None:
+        state = self.store.load()
+        self.camera, self._known = state.camera, state.known
+        self.watches.restore(state.watches)
+        if self.store.problem:
+            self._node.get_logger().error(self.store.problem)
+        if parameters.watches_file:
+            for watch in load_watch_file(configuration_file(parameters.watches_file)):
+                self._take_configured(watch)
+        self._changed()
+
+    def _take_configured(self, watch: Watch) -> None:
+        """Take a watch of the file once; what people changed later is kept."""
+        if watch.id in self._known:
+            return
+        self._known = (*self._known, watch.id)
+        try:
+            self.watches.add(watch, self._wall())
+        except WatchError as error:
+            self._node.get_logger().warning(f'watches_file: {error}')
+
+    def _on_command(self, message: WatchCommand) -> None:
+        try:
+            self._obey(message)
+        except WatchError as error:
+            self._node.get_logger().warning(f'watch_command: {error}')
+            self._changed(str(error))
+
+    def _obey(self, message: WatchCommand) -> None:
+        if message.command == WatchCommand.CANCEL:
+            self._cancel(self.watches.cancel(message.watch.id))
+        elif message.command == WatchCommand.ADD:
+            self.watches.add(watch_from(message.watch), self._wall())
+        elif message.command == WatchCommand.CHANGE:
+            watch = watch_from(message.watch)
+            self.watches.change(watch, self._wall())
+            self._forget(watch)
+        else:
+            raise WatchError(f'command {message.command} is unknown')
+        self._changed()
+
+    def _on_user_text(self, message: String) -> None:
+        self._by_speech(spoken_request.from_user, message.data)
+
+    def _on_text(self, message: String) -> None:
+        self._by_speech(spoken_request.from_assistant, message.data)
+
+    def _by_speech(self, read: Callable[[str], list[SpokenRequest]], text: str) -> None:
+        if not self._parameters().watches_by_speech:
+            return
+        try:
+            for request in read(text):
+                self._follow(request)
+                self._changed()
+        except WatchError as error:
+            self._changed(str(error))
+            if self._asking.supported:
+                self.note(f'That watch cannot be kept: {error}.')
+
+    def _follow(self, request: SpokenRequest) -> None:
+        if request.add is not None:
+            if any(w.text.casefold() == request.add.text.casefold() for w in self.watches.all()):
+                return  # promised by the assistant, or known already
+            self.watches.add(request.add, self._wall())
+        elif request.cancel is not None:
+            wanted = request.cancel.casefold()
+            spoken = [w for w in self.watches.all() if w.id.startswith(SPOKEN)]
+            for watch in spoken:
+                if wanted in watch.text.casefold():
+                    self._cancel(self.watches.cancel(watch.id))
+
+    def _cancel(self, watches: list[Watch]) -> None:
+        for watch in watches:
+            self._forget(watch)
+
+    def _forget(self, watch: Watch) -> None:
+        self._asking.confirmations.pop(watch.id, None)
+        self._listeners.cancelled(watch)
+
+    def _on_supported(self, message: Bool) -> None:
+        self._asking.supported = message.data
+
+    def _on_answer(self, message: WatchAnswer) -> None:
+        watch = self.watches.get(message.watch_id)
+        if watch is None or math.isnan(message.probability) or not self.camera:
+            return  # cancelled meanwhile, or no answer
+        parameters = self._parameters()
+        confirmation = self._asking.confirmations.setdefault(watch.id, Confirmation())
+        confirmation.needed = min(parameters.confirm_needed, parameters.confirm_window)
+        confirmation.window = parameters.confirm_window
+        confirmation.threshold = parameters.confirm_threshold
+        change = confirmation.update(message.probability)
+        if change is not None or confirmation.confirmed:
+            self._listeners.answered(watch, confirmation.confirmed, confirmation, message)
+
+    def _changed(self, reason: str = '') -> None:
+        if not reason:
+            self.save()
+        message = WatchList(accepted=not reason, reason=reason)
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        message.watches = [watch_message(watch) for watch in self.watches.all()]
+        self._list.publish(message)
+
+    def _wall(self) -> float:
+        return self._node.get_clock().now().nanoseconds / 1e9

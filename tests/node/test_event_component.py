@@ -1,0 +1,310 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The events node over DDS: watches, reminders, events, the camera switch."""
+
+from array import array
+import io
+import json
+import sqlite3
+import time
+
+from PIL import Image
+import pytest
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Bool, String
+from std_srvs.srv import SetBool, Trigger
+
+from minicpmo_ros import qos
+from minicpmo_ros.events_node import EventsNode
+from minicpmo_ros.msg import (
+    ContextNote,
+    DuplexState,
+    EventCommand,
+    OmniUnit,
+    ProactiveEvent,
+    TextDelta,
+    UnitReport,
+    UserSpeech,
+    Watch,
+    WatchAnswer,
+    WatchCommand,
+    WatchList,
+    WatchQuestion,
+)
+from tests.node.node_harness import Harness
+
+FILE = """
+watches:
+  pot:
+    text: the pot boils
+    zone: kitchen
+    severity: warning
+    reports: ['the pot (boils|is boiling)']
+  fall: {text: somebody has fallen, severity: critical}
+"""
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.effect_noise((320, 240), 90).save(buffer, 'JPEG')
+    return buffer.getvalue()
+
+
+class Rig:
+    """An events node with everything around it played by the test."""
+
+    def __init__(self, harness: Harness, node: EventsNode) -> None:
+        self.harness = harness
+        self.node = node
+        self.events = harness.collect(ProactiveEvent, 'events')
+        self.lists = harness.collect(WatchList, 'watches', qos.STATE)
+        self.notes = harness.collect(ContextNote, 'context_note')
+        self.questions = harness.collect(WatchQuestion, 'watch_question')
+        self.camera = harness.collect(Bool, 'camera_enabled', qos.STATE)
+        self.watching = harness.collect(Bool, 'watching', qos.STATE)
+        publisher = harness.publisher
+        self.command = publisher(WatchCommand, 'watch_command')
+        self.answer = publisher(WatchAnswer, 'watch_answer')
+        self.supported = publisher(Bool, 'questions_supported', qos.STATE)
+        self.state = publisher(DuplexState, 'duplex_state', qos.STATE)
+        self.report = publisher(UnitReport, 'unit_report', qos.STREAM)
+        self.user = publisher(UserSpeech, 'user_speech')
+        self.unit = publisher(OmniUnit, 'omni_unit', qos.STREAM)
+        self.user_text = publisher(String, 'user_text')
+        self.text = publisher(TextDelta, 'text_delta', qos.STREAM)
+        self.event = publisher(ProactiveEvent, 'events')
+        self.event_command = publisher(EventCommand, 'event_command')
+        harness.wait(lambda: self.lists, 'the list of watches')
+        # The observer reads this topic too.
+        harness.wait(lambda: self.event.get_subscription_count() >= 2, 'the node')
+
+    def wait(self, condition, what):
+        self.harness.wait(condition, what)
+
+    def model_listens(self):
+        """A model that can be asked is there, and stays there."""
+        self.supported.publish(Bool(data=True))
+        self.state.publish(DuplexState(state=DuplexState.LISTENING))
+        self.wait(lambda: any(m.data for m in self.watching), 'watching')
+
+    def keep_listening_until(self, condition, what):
+        def poll():
+            self.state.publish(DuplexState(state=DuplexState.LISTENING))
+            time.sleep(0.05)
+            return condition()
+
+        self.harness.wait(poll, what)
+
+    def yes(self, watch_id, probability=0.9, times=2):
+        for _ in range(times):
+            self.answer.publish(WatchAnswer(watch_id=watch_id, probability=probability))
+
+    def opened(self):
+        return [e for e in self.events if e.type == ProactiveEvent.OPENED and e.watch_id]
+
+    def add(self, **given):
+        count = len(self.lists)
+        watch = Watch(**{'cooldown': -1.0, **given})
+        self.command.publish(WatchCommand(command=WatchCommand.ADD, watch=watch))
+        self.wait(lambda: len(self.lists) > count, 'the list')
+        return self.lists[-1]
+
+
+@pytest.fixture
+def make_rig(ros, tmp_path):
+    opened = []
+
+    def make(**given):
+        (tmp_path / 'watches.yaml').write_text(FILE)
+        values = {
+            'watches_file': str(tmp_path / 'watches.yaml'),
+            'data_folder': str(tmp_path / 'data'),
+            'announcement_pause': 0.2,
+            **given,
+        }
+        node = EventsNode(
+            parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
+        )
+        harness = Harness(node)
+        harness.__enter__()
+        opened.append(harness)
+        return Rig(harness, node)
+
+    yield make
+    for harness in opened:
+        harness.__exit__(None, None, None)
+
+
+def test_watches_can_be_added_changed_and_cancelled(make_rig):
+    rig = make_rig()
+    assert [w.id for w in rig.lists[-1].watches] == ['pot', 'fall']
+    added = rig.add(text='Tell me when the door opens.', zone='hall')
+    assert (added.accepted, added.watches[-1].text) == (True, 'the door opens')
+    refused = rig.add(text=' ')
+    assert not refused.accepted and 'empty' in refused.reason
+    count = len(rig.lists)
+    rig.command.publish(WatchCommand(command=WatchCommand.CANCEL, watch=Watch(id='pot')))
+    rig.wait(lambda: len(rig.lists) > count, 'the list')
+    assert [w.id for w in rig.lists[-1].watches] == ['fall', 'the-door-opens']
+
+
+def test_watches_survive_a_restart_and_cancelled_ones_stay_away(make_rig):
+    rig = make_rig()
+    rig.add(text='a parcel comes')
+    rig.command.publish(WatchCommand(command=WatchCommand.CANCEL, watch=Watch(id='pot')))
+    rig.wait(lambda: len(rig.lists[-1].watches) == 2, 'the list')
+    stored = json.loads((rig.node._events.watch.store.path).read_text())
+    assert [w['id'] for w in stored['watches']] == ['fall', 'a-parcel-comes']
+    again = make_rig()
+    assert [w.id for w in again.lists[-1].watches] == ['fall', 'a-parcel-comes']
+
+
+def test_a_confirmed_answer_becomes_one_event_with_a_coarse_picture(make_rig):
+    rig = make_rig()
+    rig.model_listens()
+    unit = OmniUnit(images=[CompressedImage(format='jpeg', data=array('B', jpeg()))])
+    rig.unit.publish(unit)
+    rig.wait(lambda: rig.node._events._picture, 'the picture')
+    rig.yes('pot', times=1)
+    rig.yes('pot', 0.1, times=1)
+    rig.yes('pot', times=4)
+    rig.wait(rig.opened, 'the event')
+    rig.yes('pot', 0.1, times=3)
+    rig.wait(lambda: any(e.type == ProactiveEvent.CLOSED for e in rig.events), 'its end')
+    [event] = rig.opened()
+    assert (event.kind, event.zone, event.severity) == ('pot', 'kitchen', ProactiveEvent.WARNING)
+    assert event.origin == ProactiveEvent.WATCH and event.confidence == pytest.approx(0.9)
+    picture = Image.open(io.BytesIO(bytes(event.snapshot.data)))
+    assert picture.size == (320, 240) and len(event.snapshot_sha256) == 64
+    assert bytes(event.snapshot.data) != bytes(unit.images[0].data)
+
+
+def test_the_model_is_asked_and_told_only_when_it_can_be(make_rig):
+    rig = make_rig()
+    rig.report.publish(UnitReport(context_tokens=100))
+    rig.wait(lambda: rig.node._events.watch._restatement._tokens == 100, 'the unit')
+    rig.supported.publish(Bool(data=True))
+    rig.wait(lambda: rig.node._events.watch.asks, 'the support')
+    assert not rig.questions and not rig.notes
+    rig.report.publish(UnitReport(context_tokens=200))
+    rig.wait(lambda: rig.questions and rig.notes, 'question and restatement')
+    assert 'I will tell you when the pot boils.' in rig.notes[0].text
+    assert rig.questions[0].watch_id == 'pot' and 'the pot boils' in rig.questions[0].question
+
+
+def test_an_event_is_said_in_a_pause_and_then_counts_as_spoken(make_rig):
+    rig = make_rig(announcement_pause=0.5)
+    rig.model_listens()
+    rig.user.publish(UserSpeech(active=True))
+    rig.wait(lambda: rig.node._events.room._user_speaking, 'the user')
+    rig.yes('pot')
+    rig.wait(rig.opened, 'the event')
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end:
+        rig.user.publish(UserSpeech(active=True))
+        rig.state.publish(DuplexState(state=DuplexState.LISTENING))
+        time.sleep(0.05)
+    assert not rig.notes
+    rig.user.publish(UserSpeech(active=False))
+    rig.keep_listening_until(lambda: rig.notes, 'the announcement')
+    assert rig.notes[0].text == 'Tell the user now: the pot boils.'
+    rig.text.publish(TextDelta(turn_id=3, epoch=2, delta='The pot boils '))
+    rig.wait(lambda: any(e.spoken for e in rig.events), 'the spoken event')
+    assert (rig.events[-1].turn_id, rig.events[-1].epoch) == (3, 2)
+
+
+def test_a_reminder_comes_with_the_clock_while_the_model_is_away(make_rig):
+    rig = make_rig()
+    rig.add(text='call Anna', kind=Watch.TIME, when='in 1 second', silent=False)
+    rig.wait(rig.opened, 'the reminder')
+    [event] = rig.opened()
+    assert (event.text, event.origin) == ('call Anna', ProactiveEvent.REMINDER)
+    assert not event.spoken and not rig.notes
+    rig.wait(lambda: rig.events[-1].type == ProactiveEvent.CLOSED, 'its end')
+    assert all(w.text != 'call Anna' for w in rig.node._events.watch.watches.all())
+
+
+def test_requests_by_speech_become_watches(make_rig):
+    rig = make_rig()
+    rig.user_text.publish(String(data='Remind me to call Anna in ten minutes.'))
+    rig.wait(lambda: len(rig.lists[-1].watches) == 3, 'the reminder')
+    reminder = rig.lists[-1].watches[-1]
+    assert (reminder.text, reminder.kind) == ('call Anna', Watch.TIME)
+    assert reminder.due.sec > time.time() + 500
+    rig.user_text.publish(String(data='Remind me some day.'))
+    rig.wait(lambda: not rig.lists[-1].accepted, 'the refusal')
+
+
+def model_event(text, kind, name='m1'):
+    return ProactiveEvent(
+        event_id=name, kind='spoke_unasked', type=kind, text=text, turn_id=9, spoken=True
+    )
+
+
+def test_what_the_model_says_unasked_is_an_event_of_the_watch_it_reports(make_rig):
+    rig = make_rig()
+    rig.event.publish(model_event('The pot is', ProactiveEvent.OPENED))
+    rig.event.publish(model_event('The pot is boiling now.', ProactiveEvent.CLOSED))
+    rig.wait(rig.opened, 'the event')
+    [event] = rig.opened()
+    assert (event.watch_id, event.origin, event.spoken) == ('pot', ProactiveEvent.MODEL, True)
+    rig.event.publish(model_event('What a nice day.', ProactiveEvent.OPENED, 'm2'))
+    rig.event.publish(model_event('What a nice day.', ProactiveEvent.CLOSED, 'm2'))
+    records = rig.node._events.store.records
+    rig.wait(lambda: len(records()) == 2, 'the stored events')
+    assert {r.happening.label for r in records()} == {'pot', 'spoke_unasked'}
+
+
+def test_critical_events_repeat_until_they_are_acknowledged(make_rig):
+    rig = make_rig(repeat_period=5.0)
+    rig.yes('fall')
+    rig.wait(rig.opened, 'the event')
+    assert rig.opened()[0].acknowledgement_required
+    rig.wait(lambda: any(e.type == ProactiveEvent.UPDATED for e in rig.events), 'a repetition')
+    answer = rig.harness.call(Trigger, 'events_node/acknowledge', Trigger.Request())
+    assert answer.success
+    rig.wait(lambda: rig.events[-1].acknowledged, 'the acknowledgement')
+
+
+def test_the_camera_switch_is_honoured_and_remembered(make_rig):
+    rig = make_rig()
+    rig.model_listens()
+    rig.node._events.take_picture(jpeg())
+    answer = rig.harness.call(SetBool, 'events_node/camera', SetBool.Request(data=False))
+    assert answer.success and answer.message == 'the camera is off'
+    rig.wait(lambda: not rig.camera[-1].data and not rig.watching[-1].data, 'the state')
+    assert rig.node._events._picture == b''
+    rig.report.publish(UnitReport(context_tokens=100))
+    rig.yes('pot')
+    rig.wait(lambda: rig.notes, 'the unit')
+    assert not rig.questions and not rig.opened()
+    again = make_rig()
+    again.wait(lambda: again.camera, 'the state after a restart')
+    assert not again.camera[-1].data
+
+
+def test_events_can_be_deleted_and_exported(make_rig, tmp_path):
+    rig = make_rig()
+    rig.yes('pot')
+    rig.yes('fall')
+    rig.wait(lambda: len(rig.opened()) == 2, 'the events')
+    pot = next(e for e in rig.opened() if e.watch_id == 'pot')
+    rig.event_command.publish(EventCommand(command=EventCommand.DELETE, event_id=pot.event_id))
+    database = tmp_path / 'data' / 'events.db'
+    rig.wait(lambda: _ids(database) == [rig.opened()[1].event_id], 'the deletion')
+    answer = rig.harness.call(Trigger, 'events_node/export', Trigger.Request())
+    assert answer.success
+    lines = (tmp_path / 'data' / 'export' / 'events.jsonl').read_text().splitlines()
+    assert [json.loads(line)['watch_id'] for line in lines] == ['fall']
+
+
+def _ids(database):
+    with sqlite3.connect(database) as connection:
+        return [row[0] for row in connection.execute('SELECT event_id FROM event')]
+
+
+def test_wrong_parameters_are_refused_with_a_reason(make_rig):
+    rig = make_rig()
+    [result] = rig.node.set_parameters([Parameter('quiet_hours', value=['nine'])])
+    assert not result.successful and 'quiet_hours' in result.reason
