@@ -132,7 +132,7 @@ def _add_words(window: Window, spoken: str, seconds: float, start: float) -> Non
     words = plain(spoken).split()
     lengths = np.array([len(word) + 1 for word in words], dtype=float)
     ends = start + seconds * np.cumsum(lengths) / max(lengths.sum(), 1)
-    for word, begin, end in zip(words, [start, *ends], ends):
+    for word, begin, end in zip(words, [start, *ends[:-1]], ends, strict=True):
         tolerance = 0.25 * (end - begin)
         if begin + tolerance >= 0 and end - tolerance <= UNITS:
             window.words.append(word)
@@ -223,7 +223,7 @@ class WindowDataset(torch.utils.data.IterableDataset):
         self._ramp, self._noise_seconds = ramp, noise_seconds
 
     def __iter__(self):
-        """Yield (audio [SAMPLES], letter ids, word ids, active [50], word at each tenth [50], meanings)."""
+        """Yield (audio [SAMPLES], letter ids, word ids, active [50], word per tenth, meanings)."""
         info = torch.utils.data.get_worker_info()
         torch.set_num_threads(1)
         seed = self._seed + (0 if info is None else 1000 * info.id)
@@ -234,7 +234,7 @@ class WindowDataset(torch.utils.data.IterableDataset):
             window = draw_window(rng, pool, bank, difficulty)
             words = [self._vocabulary.get(word, 0) for word in window.words]
             aligned = np.zeros(UNITS * 10, dtype=np.int64)
-            for word, (begin, end) in zip(words, window.spans):
+            for word, (begin, end) in zip(words, window.spans, strict=True):
                 aligned[max(0, round(begin * 10)) : max(0, round(end * 10))] = word
             known = [word for word in words if word]
             meanings = [

@@ -169,9 +169,9 @@ def collate(sequences: list[Sequence]) -> dict[str, Tensor]:
         'ids': ids,
         'targets': targets,
         'weights': weights,
-        'rows': torch.cat([s.rows + o for s, o in zip(sequences, offsets)]),
+        'rows': torch.cat([s.rows + o for s, o in zip(sequences, offsets, strict=True)]),
         'embeddings': torch.cat([s.embeddings for s in sequences]),
-        'ends': torch.cat([s.ends + o for s, o in zip(sequences, offsets)]),
+        'ends': torch.cat([s.ends + o for s, o in zip(sequences, offsets, strict=True)]),
         'labels': torch.cat([s.labels[: len(s.ends)] for s in sequences]),
     }
 

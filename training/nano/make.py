@@ -47,17 +47,18 @@ class Recipe:
     pool_share: float = 1.0
     pool_seed: int = 1
     shards: int = 20
-    scripts: int = 40
+    scripts: int = 16
     units: int = 120
     stream_seed: int = 5
     noise_seconds: float = 120
 
 
 FULL = Recipe(
-    audio=Schedule(5200, 16, 1.2e-3, 1, 200, 0.01),
-    vision=Schedule(3100, 32, 1e-3, 2, 200),
-    symbolic=Schedule(1000, 16, 2e-3, 5, 100),
-    language=Schedule(2400, 12, 1e-3, 3),
+    audio=Schedule(5800, 16, 1.2e-3, 1, 200, 0.01),
+    vision=Schedule(3800, 32, 1e-3, 2, 200),
+    symbolic=Schedule(800, 16, 2e-3, 5, 100),
+    language=Schedule(1500, 8, 1.2e-3, 3, 50),
+    shards=44,
 )
 TINY = Recipe(
     audio=Schedule(2, 2, 1e-3, 1),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Optional
 
 import torch
-from torch import nn, Tensor
+from torch import Tensor, nn
 
 from minicpmo.audio_encoder import AudioAttention
 from minicpmo.llm import Attention, AttentionStep

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from training.nano.audio_window import fade, mix, SoundBank
+from training.nano.audio_window import SoundBank, fade, mix
 from training.nano.sound import convolve, residual_echo, room_response, scale_to_level
 from training.nano.timeline import Script, SoundEvent
 from training.nano.utterance import UtterancePool
-from training.nano.voice import draw_voice, SAMPLE_RATE, synthesize, Voice
+from training.nano.voice import SAMPLE_RATE, Voice, draw_voice, synthesize
 
 ROBOT_VOICE = Voice('espeak', 'en', 175 / 165, 50)
 _NOISES = ('hum', 'fan', 'white', 'pink', 'brown', 'band')

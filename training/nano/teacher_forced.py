@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from minicpmo.tokenizer import PretrainedTokenizer
-from training.nano.language_data import IGNORED, SequenceWriter, Stream, StreamFolder, WINDOW_UNITS
-from training.nano.language_training import LanguageTrainee, MODEL_FOLDER
+from training.nano.language_data import IGNORED, WINDOW_UNITS, SequenceWriter, Stream, StreamFolder
+from training.nano.language_training import MODEL_FOLDER, LanguageTrainee
 
 
 @torch.inference_mode()

@@ -117,7 +117,7 @@ def write_pool(
         for start in range(0, len(jobs), _BATCH):
             batch = jobs[start : start + _BATCH]
             sounds = synthesize_many([(job.voice, job.spoken) for job in batch])
-            for job, sound in zip(batch, sounds):
+            for job, sound in zip(batch, sounds, strict=True):
                 file.write(sound.tobytes())
                 entries.append({**asdict(job), 'samples': len(sound)})
             progress.update(len(entries))

@@ -86,7 +86,7 @@ def synthesize_many(jobs: list[tuple[Voice, str]]) -> list[np.ndarray]:
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f'{index}.wav' for index in range(len(jobs))]
         festival = []
-        for (voice, text), path in zip(jobs, paths):
+        for (voice, text), path in zip(jobs, paths, strict=True):
             if voice.engine == 'festival':
                 festival.append(_festival_line(voice, text, path))
             else:
@@ -95,7 +95,9 @@ def synthesize_many(jobs: list[tuple[Voice, str]]) -> list[np.ndarray]:
             script = Path(folder) / 'speak.scm'
             script.write_text('\n'.join(festival))
             subprocess.run(['festival', '-b', str(script)], check=True, capture_output=True)
-        return [_load(path, voice.resampling) for (voice, _), path in zip(jobs, paths)]
+        return [
+            _load(path, voice.resampling) for (voice, _), path in zip(jobs, paths, strict=True)
+        ]
 
 
 def _command(voice: Voice, text: str, path: Path) -> list[str]:
