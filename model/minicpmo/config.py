@@ -140,12 +140,6 @@ class SpeechConfig:
         require_choice('tts_config.num_vq', self.num_vq, (1,))
         require_choice('tts_config.attention_type', self.attention_type, SPEECH_ATTENTION_TYPES)
         require_heads('tts_config', self.hidden_size, self.num_attention_heads)
-        # One unit brings up to 20 condition rows and 25 codes.
-        require(
-            self.max_position_embeddings >= 64,
-            f'tts_config.max_position_embeddings is {self.max_position_embeddings}; '
-            'one unit needs at least 64',
-        )
         require_heads('tts_config', self.num_attention_heads, self.num_key_value_heads)
 
     @property

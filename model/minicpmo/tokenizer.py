@@ -143,7 +143,9 @@ def _read_tokenizer_config(folder: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise CheckpointError(f'{path} does not exist; download the model again') from error
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f'{path} is not JSON with named entries ({error}); get it again') from error
+        raise CheckpointError(
+            f'{path} is not JSON with named entries ({error}); get it again'
+        ) from error
 
 
 def _load_tokenizer(folder: Path) -> Any:

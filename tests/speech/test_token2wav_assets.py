@@ -105,7 +105,7 @@ def test_every_wrong_tensor_is_named(folder):
     for part in (
         'missing encoder_proj.bias',
         'surplus extra.weight',
-        r'input_embedding.weight is (2, 3) instead of (6561, 16)',
+        'input_embedding.weight is [2, 3] instead of [6561, 16]',
     ):
         assert part in str(caught.value)
 

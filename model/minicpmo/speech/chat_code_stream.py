@@ -92,11 +92,11 @@ class ChatCodeStream:
         self._chunks.append(chunk)
 
     def _draw(self, rows: torch.Tensor, chunk: ChatChunk) -> None:
-        # A small decoder may have fewer positions than the limit.
-        room = self._cache.capacity - self._cache.length - len(rows)
-        limit = min(MAX_CODES_PER_CHUNK, room)
-        while len(chunk.codes) < limit:
-            hidden = self._decoder.feed(rows, self._cache, self._context.first_row())
+        while len(chunk.codes) < MAX_CODES_PER_CHUNK:
+            first = self._context.first_row()  # a sliding window makes room here
+            if self._cache.length + len(rows) >= self._cache.capacity:
+                break  # a small decoder has fewer positions than the limit
+            hidden = self._decoder.feed(rows, self._cache, first)
             scores = self._sampler.scores(self._decoder.logits(hidden), end_allowed=True)
             code = self._sampler.choose(scores)
             if code == self._sampler.end_code:
