@@ -16,8 +16,7 @@ from minicpmo_ros.demo.observation import Observation, Stage, Turn, UnitSeen, tu
 WIDTH = 1500
 LEFT = 86
 RIGHT = 20
-ROW_SECONDS = 30
-SCALE = (WIDTH - LEFT - RIGHT) / ROW_SECONDS  # pixels per second
+ROW_SECONDS = 30  # about; all rows of a timeline are equally long
 PICTURE_WIDTH = 88
 PICTURE_HEIGHT = 66
 
@@ -66,13 +65,17 @@ class Timeline:
         self._turns = turns_of(observation)
         self._microphone = microphone_track(observation)
         self._robot = robot_track(observation)
-        self.rows = max(1, math.ceil(observation.seconds / ROW_SECONDS - 1e-6))
+        self.rows = max(1, round(observation.seconds / ROW_SECONDS))
+        self.row_seconds = max(observation.seconds / self.rows, 1.0)
+        if self.rows == 1:
+            self.row_seconds = max(self.row_seconds, float(ROW_SECONDS))
+        self.scale = (WIDTH - LEFT - RIGHT) / self.row_seconds  # pixels per second
         self.height = self.rows * ROW_HEIGHT
 
     def draw(self, canvas: Canvas, top: float = 0.0) -> None:
         """Draw all rows, the first one at ``top``."""
         for row in range(self.rows):
-            _Row(canvas, top + row * ROW_HEIGHT, row * ROW_SECONDS, self).draw()
+            _Row(canvas, top + row * ROW_HEIGHT, row * self.row_seconds, self).draw()
 
     @property
     def seen(self) -> Observation:
@@ -90,13 +93,14 @@ class Timeline:
 
 
 class _Row:
-    """Draws ROW_SECONDS seconds from ``begin`` on."""
+    """Draws one row from ``begin`` [s] on."""
 
     def __init__(self, canvas: Canvas, top: float, begin: float, timeline: Timeline) -> None:
         self._canvas = canvas
         self._top = top
         self._begin = begin
-        self._end = begin + ROW_SECONDS
+        self._end = begin + timeline.row_seconds
+        self._scale = timeline.scale
         self._timeline = timeline
         self._seen = timeline.seen
 
@@ -111,7 +115,7 @@ class _Row:
 
     def _x(self, time: float) -> float:
         inside = min(max(time, self._begin), self._end)
-        return LEFT + (inside - self._begin) * SCALE
+        return LEFT + (inside - self._begin) * self._scale
 
     def _y(self, lane: Lane, part: float = 0.0) -> float:
         return self._top + lane.top + part * lane.height
@@ -123,9 +127,9 @@ class _Row:
         for lane in LANES:
             middle = self._y(lane, 0.5) - 7
             self._canvas.text((14, middle), lane.name, QUIET, 12)
-        for second in range(int(self._begin), int(self._end) + 1, 5):
+        for second in range(5 * math.ceil(self._begin / 5), math.ceil(self._end), 5):
             x = self._x(second)
-            if second - self._begin < ROW_SECONDS:
+            if x + 30 < WIDTH - RIGHT:
                 label = f'{second // 60}:{second % 60:02d}'
                 self._canvas.text((x + 3, self._y(RULER) + 2), label, QUIET, 11)
             bottom = self._y(MARKS, 1.0)
@@ -178,10 +182,10 @@ class _Row:
         limit = self._x(following.begin) - 8 if following else WIDTH - RIGHT
         if following is None and limit - x < 180:
             x = max(LEFT, limit - 180)
-        ending = ' —' if turn.interrupted else ''
+        ending = ' ...' if turn.interrupted else ''
         lines = wrap(f'{turn.text}{ending}', 12, max(60.0, limit - x))
         if len(lines) > 2:
-            lines = [lines[0], lines[1] + ' …']
+            lines = [lines[0], lines[1] + ' ...']
         for number, line in enumerate(lines):
             y = self._y(ROBOT_WORDS) + 2 + 16 * number
             self._canvas.text((x, y), line, EVENT if turn.proactive else ROBOT, 12)
@@ -191,7 +195,7 @@ class _Row:
         right = self._x(min(self._end, self._seen.seconds))
         self._canvas.line([(LEFT, middle), (right, middle)], colour, 0.5)
         first, last = round(self._begin * TRACK_RATE), round(self._end * TRACK_RATE)
-        for begin, heights in envelope_pieces(track[first:last]):
+        for begin, heights in envelope_pieces(track[first:last], self._scale):
             x = LEFT + begin
             upper = [(x + i, middle - h * lane.height / 2) for i, h in enumerate(heights)]
             lower = [(x + i, middle + h * lane.height / 2) for i, h in enumerate(heights)]
@@ -252,12 +256,12 @@ def unit_hint(unit: UnitSeen) -> str:
     return f'unit {unit.index}: {decision}{forced}; {stages}; {unit.pictures} picture(s)'
 
 
-def envelope_pieces(track: np.ndarray) -> list[tuple[int, np.ndarray]]:
+def envelope_pieces(track: np.ndarray, scale: float) -> list[tuple[int, np.ndarray]]:
     """Return (first pixel, heights in [0, 1]) of the stretches that are not silent.
 
     A cubic root of the power makes quiet speech visible beside loud speech.
     """
-    step = TRACK_RATE / SCALE
+    step = TRACK_RATE / scale
     count = int(len(track) / step)
     edges = (np.arange(count + 1) * step).astype(int)
     power = np.array([np.mean(track[a:b] ** 2) for a, b in zip(edges, edges[1:], strict=False)])

@@ -26,8 +26,6 @@ from minicpmo_ros.demo.timeline import (
     QUIET,
     ROBOT,
     ROW_HEIGHT,
-    ROW_SECONDS,
-    SCALE,
     WIDTH,
     Timeline,
 )
@@ -80,9 +78,9 @@ def write_page(path: Path, timeline: Timeline) -> None:
         'height': timeline.height,
         'drawing': '\n'.join(canvas.elements),
         'row_height': ROW_HEIGHT,
-        'row_seconds': ROW_SECONDS,
+        'row_seconds': timeline.row_seconds,
         'left': LEFT,
-        'scale': SCALE,
+        'scale': timeline.scale,
     }
     page = (Path(__file__).with_name('timeline_page.html')).read_text()
     for name, value in values.items():

@@ -36,7 +36,7 @@ def test_drawing_is_valid_and_says_what_happened():
     root = ElementTree.fromstring(f'<svg>{text}</svg>')
     words = [element.text for element in root.iter('text')]
     assert '“Hello & welcome.”' in words and 'music' in words
-    assert 'Hello.' in words and 'It boils! —' in words
+    assert 'Hello.' in words and 'It boils! ...' in words
     assert 'interrupted' in words and 'spoke unasked' in words
     hints = [title.text for title in root.iter('title')]
     assert sum('unit ' in hint for hint in hints) == 40
