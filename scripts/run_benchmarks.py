@@ -1,12 +1,9 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Run all benchmarks one after the other and keep what they print in benchmarks/results."""
+"""Run all benchmarks one after the other; those that can keep their results do so."""
 
 import argparse
-from datetime import datetime, timezone
-import os
 from pathlib import Path
-import platform
 import subprocess
 import sys
 
@@ -20,26 +17,13 @@ def names() -> list[str]:
     return [path.stem for path in paths if "__name__ == '__main__'" in path.read_text()]
 
 
-def machine() -> str:
-    """Return date, processor, number of cores and load in one line."""
-    lines = Path('/proc/cpuinfo').read_text().splitlines()
-    model = next((line.split(':')[1].strip() for line in lines if 'model name' in line), '?')
-    date = datetime.now(timezone.utc).strftime('%Y-%m-%d %H:%M UTC')
-    load = os.getloadavg()[0]
-    python = platform.python_version()
-    return f'{date}; {model}, {os.cpu_count()} cores, load {load:.1f}; Python {python}'
-
-
 def run(name: str) -> int:
-    """Run one benchmark, show and keep its output, return its exit code."""
-    command = [sys.executable, '-m', f'benchmarks.{name}']
+    """Run one benchmark and return its exit code."""
     print(f'== {name}', flush=True)
-    header = f'# {machine()}\n# python -m benchmarks.{name}\n\n'
-    result = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
-    print(result.stdout, flush=True)
-    (FOLDER / 'results').mkdir(exist_ok=True)
-    (FOLDER / 'results' / f'{name}.txt').write_text(header + result.stdout)
-    return result.returncode
+    command = [sys.executable, '-m', f'benchmarks.{name}']
+    if '--record' in (FOLDER / f'{name}.py').read_text():
+        command.append('--record')  # writes benchmarks/results
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def main() -> int:
