@@ -100,13 +100,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _judge(results.get(SYSTEMS[0].name, []))
 
 
+def join(old: list[dict], new: list[dict]) -> list[dict]:
+    """Return the rows of both in the order of the scenes; new ones win."""
+    rows = {row['scenario']: row for row in [*old, *new]}
+    return [rows[scene.name] for scene in SCENARIOS if scene.name in rows]
+
+
 def _write(results: dict[str, list[dict]], folder: Path, is_quick: bool) -> None:
-    """Write the numbers and the picture; systems measured by an earlier run are kept."""
+    """Write the numbers and the picture; what earlier runs have measured is kept."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / 'barge_in.json'
     old = json.loads(path.read_text()) if path.exists() else {}
     merged = dict(old.get('systems', {})) if old.get('quick') == is_quick else {}
-    merged.update(results)
+    for name, rows in results.items():
+        merged[name] = join(merged.get(name, []), rows)
     ordered = {system.name: merged[system.name] for system in SYSTEMS if system.name in merged}
     stamp = time.strftime('%Y-%m-%d', time.gmtime())
     content = {'date': stamp, 'quick': is_quick, 'systems': ordered}

@@ -132,7 +132,7 @@ def _interruption(record: Record, placed: PlacedEvent, turn: int, result: Measur
 
 def _false_alarm(record: Record, placed: PlacedEvent, result: Measurement) -> None:
     result.events += 1
-    begin = max(placed.begin, record.robot_begin)
+    begin = max(placed.begin, record.robot_begin - record.scenario.thinking)
     window = [issued for issued in record.issued if begin <= issued.time <= placed.end + REACH]
     stages = [issued.command.stage for issued in window]
     if Output.CONFIRM in stages:

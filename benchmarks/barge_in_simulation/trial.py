@@ -170,7 +170,9 @@ class Trial:
         """Return how long the scene lasts [s]."""
         if self._scenario.monologue:
             return self._robot_begin + self._scenario.monologue
-        last = max(event.time + min(event.seconds, 4.0) for event in self._scenario.events)
+        last = max(
+            max(event.time, 2.0) + min(event.seconds, 4.0) for event in self._scenario.events
+        )
         if any(event.after_cut for event in self._scenario.events):
             last += 9.0
         return self._robot_begin + last + AFTER_SECONDS

@@ -20,8 +20,8 @@ from training.stop_phrase import phrase_data
 CHANNELS = (40, 48, 64)
 KERNEL = 5
 PHRASE_VOICES = 110
-OTHER_VOICES = 6
-POOL = 16000
+OTHER_VOICES = 8
+POOL = 26000
 
 
 class StopPhraseModule(nn.Module):
@@ -52,9 +52,9 @@ def make_pool(random: np.random.Generator, count: int) -> tuple[torch.Tensor, to
     for _ in range(count):
         label, clip = positive[random.integers(len(positive))]
         draw = random.random()
-        if draw < 0.45:
+        if draw < 0.35:
             window = phrase_data.phrase_window(random, clip)
-        elif draw < 0.52:
+        elif draw < 0.42:
             window, label = phrase_data.cut_phrase_window(random, clip), 0
         else:
             window, label = phrase_data.other_window(random, negative), 0

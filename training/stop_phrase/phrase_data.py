@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 
 from minicpmo_ros.stop_phrase.log_mel import HOP, SAMPLE_RATE, WINDOW
@@ -103,14 +106,36 @@ def phrases(
     return list(zip(labels, sounds, strict=True))
 
 
-def others(random: np.random.Generator, voices: int, held_out: bool) -> list[np.ndarray]:
+def others(
+    random: np.random.Generator,
+    voices: int,
+    held_out: bool,
+    sources: tuple[dict[str, tuple[str, ...]], ...] = (LOOK_ALIKES, SENTENCES),
+) -> list[np.ndarray]:
     """Return speech that is no phrase, each text by so many voices, float32."""
     jobs = []
-    for texts in (LOOK_ALIKES, SENTENCES):
+    for texts in sources:
         for language, lines in texts.items():
             for line in lines:
                 jobs += [(draw(random, language, held_out), line) for _ in range(voices)]
+    if not held_out:
+        jobs += [(draw(random, 'en', False), line) for line in requests()]
     return [clip.astype(np.float32) / 32768.0 for clip in synthesize_many(jobs)]
+
+
+def requests() -> list[str]:
+    """Return what people say to the robot in the training texts of nano."""
+    wording = json.loads((Path(__file__).parent.parent / 'nano' / 'wording.json').read_text())
+    lines = sorted({line for entry in wording.values() for line in entry['training']})
+    return [line for line in lines if 'stop' not in line.lower() and 'quiet' not in line.lower()]
+
+
+def varied(random: np.random.Generator, clip: np.ndarray) -> np.ndarray:
+    """Return a clip by a somewhat larger or smaller speaker, through another microphone."""
+    factor = float(np.exp(random.uniform(-0.16, 0.16)))
+    clip = np.interp(np.arange(0.0, clip.size - 1, factor), np.arange(clip.size), clip)
+    tilt = random.uniform(-0.5, 0.5)
+    return (clip - tilt * np.concatenate([[0.0], clip[:-1]])).astype(np.float32)
 
 
 def in_a_room(random: np.random.Generator, clip: np.ndarray) -> np.ndarray:
@@ -131,6 +156,7 @@ def phrase_window(random: np.random.Generator, clip: np.ndarray) -> np.ndarray:
     """Return a window in which a phrase has just ended, with nothing said before it."""
     window = np.zeros(WINDOW_SAMPLES, np.float32)
     end = WINDOW_SAMPLES - int(random.uniform(0.0, 0.3) * SAMPLE_RATE)
+    clip = varied(random, clip)
     wet = in_a_room(random, clip)
     begin = max(end - clip.size, 0)
     piece = wet[max(clip.size - end, 0) :][: WINDOW_SAMPLES - begin]
@@ -143,7 +169,7 @@ def other_window(random: np.random.Generator, clips: list[np.ndarray]) -> np.nda
     window = background(random, WINDOW_SAMPLES)
     if random.random() < 0.15:
         return window
-    wet = in_a_room(random, clips[random.integers(len(clips))])
+    wet = in_a_room(random, varied(random, clips[random.integers(len(clips))]))
     offset = int(random.integers(-WINDOW_SAMPLES + 3200, max(wet.size - 3200, 1)))
     begin = max(-offset, 0)
     piece = wet[max(offset, 0) :][: WINDOW_SAMPLES - begin]
