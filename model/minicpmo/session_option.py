@@ -109,15 +109,16 @@ class SessionDefaults:
         try:
             data = json.loads(path.read_text(encoding='utf-8'))
             unknown = data.keys() - {'model_id', 'instruction', 'options'}
-        except (ValueError, AttributeError) as error:
+            options = dict(data.get('options', {}))
+        except (ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(f'{path} is not a JSON object ({error}); repair it') from error
         if unknown:
             raise CheckpointError(f'{path}: unknown entries {sorted(unknown)}; remove them')
-        require_known(data.get('options', {}), str(path))
+        require_known(options, str(path))
         return cls(
             data.get('model_id', folder.resolve().name),
             data.get('instruction', INSTRUCTION),
-            data.get('options', {}),
+            options,
         )
 
 

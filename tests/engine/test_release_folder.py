@@ -151,6 +151,7 @@ def test_only_one_beam_can_be_streamed(folder, beams):
         ('tokenizer_config.json', '[1]'),
         ('tokenizer_config.json', '{"bad_token_ids": ["x"]}'),
         ('session.json', '{"options": {"window_mode": "wide"}}'),
+        ('session.json', '{"options": 5}'),
     ],
 )
 def test_a_damaged_file_is_a_typed_error(folder, tmp_path, name, content):
