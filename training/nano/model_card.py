@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 from string import Template
 
+from training.nano.learning_curve import markdown as curves_markdown
 from training.nano.progress import RECORD_PATH
 from training.nano.request import INTENTS, wordings
 from training.nano.score import Row, markdown
@@ -39,6 +40,7 @@ def write_model_card(folder: Path) -> None:
         unaddressed_held_out=len(UNADDRESSED_HELD_OUT),
         sentences=len(spoken_sentences()),
         training=_stages(training),
+        curves=curves_markdown(),
         units=evaluation['units'],
         hours=f'{evaluation["units"] / 3600:.1f}',
         table=markdown([Row(**row) for row in evaluation['rows']]),

@@ -1,0 +1,57 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Learning curves of a run, thinned out, as a small file and as a table.
+
+``python -m training.nano.learning_curve`` reads ``runs/*.log`` and writes
+``learning_curves.json``, which the model card shows.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+POINTS = 10
+CURVES_PATH = Path(__file__).with_name('learning_curves.json')
+_SHOWN = {
+    'audio': ('letters', 'words', 'meaning_accuracy'),
+    'vision': ('people', 'fallen', 'ball', 'cube', 'cup'),
+    'language_symbolic': ('accuracy', 'request_accuracy', 'scene_accuracy'),
+    'language': ('accuracy', 'request_accuracy', 'scene_accuracy'),
+}
+
+Curve = list[dict[str, float]]
+
+
+def read_curve(log: Path, names: tuple[str, ...]) -> Curve:
+    """Return about ``POINTS`` entries of a stage's log; a step that was repeated counts once."""
+    entries = {}
+    for line in log.read_text().splitlines():
+        entry = json.loads(line)
+        entries[entry['step']] = {name: round(entry[name], 3) for name in names if name in entry}
+    steps = sorted(entries)
+    chosen = {steps[round(i * (len(steps) - 1) / (POINTS - 1))] for i in range(POINTS)}
+    return [{'step': step, **entries[step]} for step in sorted(chosen)]
+
+
+def write_curves(run: Path, path: Path = CURVES_PATH) -> None:
+    """Write the curves of all stages of a run."""
+    logs = {stage: run / f'{stage}.log' for stage in _SHOWN}
+    curves = {s: read_curve(log, _SHOWN[s]) for s, log in logs.items() if log.exists()}
+    path.write_text(json.dumps(curves, indent=1) + '\n')
+
+
+def markdown(path: Path = CURVES_PATH) -> str:
+    """Return one table per stage."""
+    return '\n\n'.join(_table(s, curve) for s, curve in json.loads(path.read_text()).items())
+
+
+def _table(stage: str, curve: Curve) -> str:
+    names = _SHOWN[stage]
+    rows = [('step', *names), ('---',) * (len(names) + 1)]
+    rows += [tuple(str(entry.get(name, '')) for name in ('step', *names)) for entry in curve]
+    return f'{stage}:\n\n' + '\n'.join(f'| {" | ".join(row)} |' for row in rows)
+
+
+if __name__ == '__main__':
+    write_curves(Path(__file__).with_name('runs'))
