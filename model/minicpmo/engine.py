@@ -73,7 +73,8 @@ class Engine:
             audio=model.apm is not None,
             speech=voices.kind(merged_options(defaults, {})) != 'none',
             proactive=True,
-            yes_no_questions=YesNoQuestion.from_tokenizer(tokenizer) is not None,
+            yes_no_questions=defaults.yes_no_questions
+            and YesNoQuestion.from_tokenizer(tokenizer) is not None,
             model_id=defaults.model_id,
         )
 

@@ -94,11 +94,15 @@ STANDARD_OPTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class SessionDefaults:
-    """What a model folder says about sessions with it."""
+    """What a model folder says about sessions with it.
+
+    yes_no_questions: the model was trained to answer them; a vocabulary alone does not tell.
+    """
 
     model_id: str
     instruction: str = INSTRUCTION
     options: Mapping[str, Any] = field(default_factory=dict)
+    yes_no_questions: bool = True
 
     @classmethod
     def from_folder(cls, folder: Path) -> SessionDefaults:
@@ -108,7 +112,7 @@ class SessionDefaults:
             return cls(folder.resolve().name)
         try:
             data = json.loads(path.read_text(encoding='utf-8'))
-            unknown = data.keys() - {'model_id', 'instruction', 'options'}
+            unknown = data.keys() - {'model_id', 'instruction', 'options', 'yes_no_questions'}
             options = dict(data.get('options', {}))
         except (ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(f'{path} is not a JSON object ({error}); repair it') from error
@@ -119,6 +123,7 @@ class SessionDefaults:
             data.get('model_id', folder.resolve().name),
             data.get('instruction', INSTRUCTION),
             options,
+            bool(data.get('yes_no_questions', True)),
         )
 
 

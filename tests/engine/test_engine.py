@@ -13,7 +13,7 @@ from minicpmo.chat_prompt import Message
 from minicpmo.engine import Engine, Mode, choose_device, choose_dtype
 from minicpmo.errors import CheckpointError, ConfigurationError, InputError
 from minicpmo.protocol import Unit, YieldPolicy
-from minicpmo.session_option import duplex_options
+from minicpmo.session_option import SessionDefaults, duplex_options
 
 
 @pytest.fixture(scope='module')
@@ -246,3 +246,9 @@ def test_written_but_silent_spans_and_a_longer_instruction(engine):
     assert longer.conversation.length > plain.conversation.length
     silent = engine.prepare('Be kind.', spoken_mask=Deaf)
     assert type(silent.speech).__name__ == 'SilentSpanSpeech'
+
+
+def test_a_model_folder_says_that_its_model_cannot_be_asked():
+    nano = SessionDefaults.from_folder(Path(__file__).parents[2] / 'model' / 'nano')
+    assert not nano.yes_no_questions
+    assert SessionDefaults('another').yes_no_questions
