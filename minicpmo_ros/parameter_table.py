@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from minicpmo_ros.actions.action_parameters import ActionParameters
 from minicpmo_ros.bridge.barge_in_parameter import BargeInParameters
 from minicpmo_ros.bridge.bridge_parameter import BridgeParameters
+from minicpmo_ros.bridge.stop_phrase_parameter import StopPhraseParameters
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 from minicpmo_ros.media.parameter_set import MediaParameters
 from minicpmo_ros.parameter import ParameterField, parameter_fields
@@ -19,7 +20,12 @@ from minicpmo_ros.watch.parameter_set import EventParameters
 NODE_PARAMETERS: dict[str, tuple[type, ...]] = {
     'perception_node': (PerceptionParameters,),
     'inference_node': (InferenceParameters,),
-    'bridge_node': (BridgeParameters, BargeInParameters, ActionParameters),
+    'bridge_node': (
+        BridgeParameters,
+        BargeInParameters,
+        StopPhraseParameters,
+        ActionParameters,
+    ),
     'events_node': (EventParameters,),
     'audio_device_node': (AudioDeviceParameters,),
     'media_node': (MediaParameters,),

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Optional
 
 import numpy as np
@@ -12,32 +11,12 @@ from rclpy.node import Node
 
 from minicpmo_ros.barge_in.policy import Input
 from minicpmo_ros.bridge.barge_in_component import BargeInComponent
+from minicpmo_ros.bridge.stop_phrase_parameter import StopPhraseParameters
 from minicpmo_ros.diagnostics import Level, Status
 from minicpmo_ros.message_bytes import to_int16
-from minicpmo_ros.parameter import group, parameter
 from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.sound_device.microphone_subscription import MicrophoneSubscription
 from minicpmo_ros.stop_phrase.spotter import StopPhraseSpotter
-
-
-@dataclass(frozen=True)
-class StopPhraseGroup:
-    """Parameters stop_phrase.*."""
-
-    enabled: bool = parameter(True, 'listen for stop phrases', read_only=True)
-    phrases: tuple[str, ...] = parameter(
-        (),
-        'those that count, e.g. stop, stopp, para; empty for all that are known',
-        read_only=True,
-    )
-    threshold: float = parameter(0.8, 'probability that makes a phrase certain', 0.5, 0.999)
-
-
-@dataclass(frozen=True)
-class StopPhraseParameters:
-    """What users can set."""
-
-    stop_phrase: StopPhraseGroup = group(StopPhraseGroup)
 
 
 class StopPhraseComponent:
