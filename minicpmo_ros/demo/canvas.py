@@ -45,6 +45,15 @@ def text_width(words: str, size: int) -> float:
     return _font(size).getlength(words)
 
 
+def shortened(words: str, size: int, width: float) -> str:
+    """Return the text, cut at its end when it is wider than ``width`` pixels."""
+    if text_width(words, size) <= width:
+        return words
+    while words and text_width(words + '...', size) > width:
+        words = words[:-1]
+    return words + '...'
+
+
 def wrap(words: str, size: int, width: float) -> list[str]:
     """Return the text as lines that fit into ``width`` pixels."""
     lines: list[str] = []

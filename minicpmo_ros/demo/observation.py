@@ -10,6 +10,8 @@ import enum
 import numpy as np
 
 MICROPHONE_RATE = 16000
+# The bridge confirms an interruption at most so long after it stopped the voice [s].
+LONGEST_PAUSE = 2.5
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,6 @@ def turns_of(observation: Observation) -> list[Turn]:
 
     A turn in which nothing was said is none.
     """
-    cut = {i.turn_id for i in observation.interruptions if i.stage is Stage.CONFIRM}
     turns = []
     for turn_id in sorted({piece.turn_id for piece in observation.speech}):
         pieces = [piece for piece in observation.speech if piece.turn_id == turn_id]
@@ -156,8 +157,24 @@ def turns_of(observation: Observation) -> list[Turn]:
         text = ' '.join(piece.text for piece in pieces if piece.text)
         if not text and not any(len(piece.samples) for piece in pieces):
             continue
-        turns.append(Turn(turn_id, begin, end, text, pieces[0].proactive, turn_id in cut))
+        cut = any(_cuts(i, turn_id, end) for i in observation.interruptions)
+        turns.append(Turn(turn_id, begin, end, text, pieces[0].proactive, cut))
     return turns
+
+
+def cuts_of(observation: Observation) -> list[InterruptionSeen]:
+    """Return the interruptions that cut a turn short; others came when nothing was left."""
+    turns = turns_of(observation)
+    return [
+        interruption
+        for interruption in observation.interruptions
+        if any(_cuts(interruption, turn.turn_id, turn.end) for turn in turns)
+    ]
+
+
+def _cuts(interruption: InterruptionSeen, turn_id: int, end: float) -> bool:
+    right_turn = interruption.stage is Stage.CONFIRM and interruption.turn_id == turn_id
+    return right_turn and interruption.time <= end + LONGEST_PAUSE
 
 
 def _heard_span(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicpmo_ros.demo.observation import Observation, Stage, turns_of
+from minicpmo_ros.demo.observation import Observation, cuts_of, turns_of
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,13 @@ def figures(observation: Observation) -> list[Figure]:
     """Return what a person wants to know first."""
     turns = turns_of(observation)
     times = np.array([unit.total for unit in observation.units])
-    cuts = [i for i in observation.interruptions if i.stage is Stage.CONFIRM]
     unasked = sum(turn.proactive for turn in turns)
     result = [
         Figure(_clock(observation.seconds), 'length'),
         Figure(str(len(observation.units)), 'units'),
         Figure(str(len(turns)), 'turns of the robot'),
         Figure(str(unasked), 'of them unasked'),
-        Figure(str(len(cuts)), 'interruptions'),
+        Figure(str(len(cuts_of(observation))), 'interruptions'),
     ]
     if len(times):
         half, most = np.percentile(times, [50, 95]) * 1000

@@ -10,15 +10,15 @@ import math
 import numpy as np
 
 from minicpmo_ros.demo.audio_track import TRACK_RATE, microphone_track, robot_track
-from minicpmo_ros.demo.canvas import Canvas, text_width, wrap
-from minicpmo_ros.demo.observation import Observation, Stage, Turn, UnitSeen, turns_of
+from minicpmo_ros.demo.canvas import Canvas, shortened, text_width, wrap
+from minicpmo_ros.demo.observation import Observation, Turn, UnitSeen, cuts_of, turns_of
 
 WIDTH = 1500
 LEFT = 86
 RIGHT = 20
 ROW_SECONDS = 30  # about; all rows of a timeline are equally long
-PICTURE_WIDTH = 88
-PICTURE_HEIGHT = 66
+PICTURE_WIDTH = 84
+PICTURE_HEIGHT = 63
 
 INK = '#1f2937'
 QUIET = '#8b95a5'
@@ -63,12 +63,12 @@ class Timeline:
     def __init__(self, observation: Observation) -> None:
         self._seen = observation
         self._turns = turns_of(observation)
+        self.cuts = cuts_of(observation)
         self._microphone = microphone_track(observation)
         self._robot = robot_track(observation)
         self.rows = max(1, round(observation.seconds / ROW_SECONDS))
-        self.row_seconds = max(observation.seconds / self.rows, 1.0)
-        if self.rows == 1:
-            self.row_seconds = max(self.row_seconds, float(ROW_SECONDS))
+        even = math.ceil(observation.seconds / self.rows)
+        self.row_seconds = even if self.rows > 1 else max(even, ROW_SECONDS)
         self.scale = (WIDTH - LEFT - RIGHT) / self.row_seconds  # pixels per second
         self.height = self.rows * ROW_HEIGHT
 
@@ -159,8 +159,9 @@ class _Row:
                 continue
             words = f'“{caption.text}”' if caption.text else caption.kind
             spoken = caption.kind == 'speech'
-            x = max(self._x(caption.begin), free_from)
-            x = min(x, WIDTH - RIGHT - text_width(words, 12))
+            x = min(self._x(caption.begin), WIDTH - RIGHT - text_width(words, 12))
+            x = max(x, free_from)
+            words = shortened(words, 12, WIDTH - RIGHT - x)
             colour = PERSON if spoken else QUIET
             self._canvas.text((x, self._y(PERSON_WORDS)), words, colour, 12)
             free_from = x + text_width(words, 12) + 10
@@ -207,6 +208,8 @@ class _Row:
             if not self._overlaps(unit.begin, unit.end):
                 continue
             left, right = self._x(unit.begin) + 1, self._x(unit.end) - 1
+            if right - left < 4:  # the end of a unit that belongs to the row before
+                continue
             fill = ROBOT if unit.speaks else LISTEN
             self._canvas.rectangle((left, top, right, bottom), fill, 3, unit_hint(unit))
             load = min(unit.total, 1.0) * (right - left)
@@ -221,7 +224,7 @@ class _Row:
             if not self._overlaps(mark.time, mark.time):
                 continue
             x = self._x(mark.time)
-            cut = mark.stage is Stage.CONFIRM
+            cut = mark in self._timeline.cuts
             colour = CUT if cut else HELD
             ends = [(x, self._y(PERSON_VOICE)), (x, self._y(ROBOT_VOICE, 1.0))]
             self._canvas.line(ends, colour, 2.0 if cut else 1.2, dashed=not cut)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Timeline, transcript and figures made from an observation."""
 
+from dataclasses import replace
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -70,6 +71,16 @@ def test_page_is_self_contained(tmp_path):
     assert 'data:audio/mpeg;base64,' in page and 'data:image/jpeg;base64,' in page
     links = [word for word in ('src="http', 'href="http', '@import', 'url(') if word in page]
     assert links == []
+
+
+@pytest.mark.parametrize('begin', [0.0, 0.02, 0.5, 0.98])
+@pytest.mark.parametrize('count', [1, 29, 31, 61, 123])
+def test_any_length_and_phase_can_be_drawn(tmp_path, begin, count):
+    unit = example().units[0]
+    units = [replace(unit, begin=begin + n, end=begin + n + 1.0) for n in range(count)]
+    timeline = Timeline(Observation(units=units))
+    assert timeline.rows * timeline.row_seconds >= timeline.seen.seconds
+    write_picture(tmp_path / 'a.png', timeline)
 
 
 def test_empty_run_can_be_drawn(tmp_path):
