@@ -21,9 +21,10 @@ import time
 from benchmarks.barge_in_simulation.baseline import FlushAfter
 from benchmarks.barge_in_simulation.material import Material
 from benchmarks.barge_in_simulation.measure import measure
+from benchmarks.barge_in_simulation.record import System
 from benchmarks.barge_in_simulation.report import bars, picture, table
 from benchmarks.barge_in_simulation.scenario import SCENARIOS, Scenario, quick
-from benchmarks.barge_in_simulation.trial import System, Trial
+from benchmarks.barge_in_simulation.trial import Trial
 from minicpmo_ros.barge_in.controller import BargeInController
 from minicpmo_ros.sound_device.audio_engine import AudioConfig, AudioEngine
 from minicpmo_ros.sound_device.echo_canceller import EchoCancellation

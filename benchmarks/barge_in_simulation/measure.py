@@ -14,8 +14,8 @@ import math
 
 import numpy as np
 
-from benchmarks.barge_in_simulation.scenario import BACKCHANNEL, INTERRUPTION, Scenario
-from benchmarks.barge_in_simulation.trial import PlacedEvent, Record
+from benchmarks.barge_in_simulation.record import PlacedEvent, Record
+from benchmarks.barge_in_simulation.scenario import INTERRUPTION, Scenario
 from minicpmo_ros.barge_in.policy import Output
 
 STOP_LIMIT = 1.0  # M2: an interruption must stop the robot within this time [s]
@@ -185,8 +185,3 @@ def _share(part: int, whole: int) -> object:
 
 def _rate(count: int, minutes: float) -> object:
     return round(count / minutes, 3) if minutes > 0.0 else None
-
-
-def is_backchannel(scenario: Scenario) -> bool:
-    """Return whether the scene is about backchannels."""
-    return any(event.kind == BACKCHANNEL for event in scenario.events)
