@@ -139,7 +139,8 @@ def _draw_cup(canvas: Canvas, x: float, y: float, size: float, tint: Colour) -> 
     canvas.ellipse(x, y, size * 0.5, size * 0.55, shade(tint, 0.8), half)
     canvas.ellipse(x, y, size * 0.26, size * 0.3, shade(tint, 0.3), half)
     canvas.polygon(
-        x, [(-half, y - half), (half, y - half), (half * 0.75, y + half), (-half * 0.75, y + half)],
+        x,
+        [(-half, y - half), (half, y - half), (half * 0.75, y + half), (-half * 0.75, y + half)],
         tint,
     )  # fmt: skip
     canvas.ellipse(x, y - half, half * 2, size * 0.26, shade(tint, 1.15))
