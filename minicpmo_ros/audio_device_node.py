@@ -55,7 +55,13 @@ class AudioDeviceNode(Node):
             self.create_timer(1.0, self._publish_info)
         self._pre_roll = self.create_publisher(AudioDataStamped, 'audio_pre_roll', qos.EVENT)
         engine = AudioEngine(parameters.audio_config())
-        self._device = AudioDevice(engine, self._make_stream, self._on_frame, self._on_error)
+        self._device = AudioDevice(
+            engine,
+            self._make_stream,
+            self._on_frame,
+            self._on_error,
+            None if self._virtual else self._on_block,
+        )
         self._playback = PlaybackComponent(
             self,
             engine.playback,
@@ -86,9 +92,10 @@ class AudioDeviceNode(Node):
     def _on_frame(self, frame: AudioFrame, capture_time: float) -> None:
         self._onset = frame.detection.onset
         self._user_speech.publish(frame, capture_time)
-        if self._audio is not None:
-            self._audio.publish(self._audio_message(frame.samples, capture_time))
         self._follow_levels(frame)
+
+    def _on_block(self, samples: np.ndarray, capture_time: float) -> None:
+        self._audio.publish(self._audio_message(samples, capture_time))
 
     def _on_error(self, error: Exception) -> None:
         self._errors += 1

@@ -35,6 +35,8 @@ class AudioDevice:
     :param make_stream: gets this object as its handler and returns the stream.
     :param on_frame: called from the analysis thread with each frame of 32 ms and the time of its
         first sample [s, monotonic clock, or whatever clock ``feed`` is given].
+    :param on_block: called from the analysis thread with each cleaned block of 20 ms, int16 [320]
+        at 16 kHz, and the time of its first sample, before the speech detector has seen it all.
     :param on_error: called from the analysis thread with what it raised; the thread goes on.
     """
 
@@ -44,8 +46,11 @@ class AudioDevice:
         make_stream: Callable[[AudioDevice], DeviceStream],
         on_frame: Callable[[AudioFrame, float], None],
         on_error: Callable[[Exception], None],
+        on_block: Optional[Callable[[np.ndarray, float], None]] = None,
     ) -> None:
         self.engine = engine
+        engine.keep_blocks = on_block is not None
+        self._on_block = on_block
         self.dropped_blocks = 0
         self._on_frame = on_frame
         self._on_error = on_error
@@ -153,5 +158,8 @@ class AudioDevice:
         with self._engine_lock:
             self._clock.update(self.engine.next_sample, block.capture_time)
             frames = self.engine.analyse(block.microphone, block.rendered)
+            blocks = self.engine.take_blocks()
+        for cleaned in blocks:
+            self._on_block(cleaned.samples, self._clock.time_of(cleaned.begin))
         for frame in frames:
             self._on_frame(frame, self._clock.time_of(frame.begin))

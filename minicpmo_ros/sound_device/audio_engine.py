@@ -30,6 +30,8 @@ from minicpmo_ros.sound_device.speech_detector import (
     level_dbfs,
 )
 
+BLOCK_SAMPLES = 320
+
 
 @dataclass(frozen=True)
 class AudioConfig:
@@ -72,11 +74,25 @@ class AudioFrame:
     detection: Detection
 
 
+@dataclass(frozen=True)
+class AudioBlock:
+    """20 ms of cleaned microphone; a unit of a second ends with a block, so nobody waits for it.
+
+    begin: number of the first sample since the start, at 16 kHz.
+    samples: int16 [320] at 16 kHz.
+    """
+
+    begin: int
+    samples: np.ndarray
+
+
 class AudioEngine:
     """Microphone and loudspeaker on one sample counter.
 
     ``process`` serves real devices and simulators alike. ``render`` alone is cheap enough for
     an audio callback, so that ``analyse`` may follow in another thread, block by block in order.
+
+    keep_blocks: collect what ``take_blocks`` returns; whoever switches it on has to call that.
     """
 
     def __init__(
@@ -90,6 +106,7 @@ class AudioEngine:
         self.playback = PlaybackQueue(self.config.sample_rate)
         self.microphone_ring = SampleRing(int(self.config.ring_seconds * SAMPLE_RATE), np.int16)
         self.unusable_samples = 0
+        self.keep_blocks = False
         self._canceller = canceller or make_echo_canceller(
             self.config.echo_cancellation, self.config.noise_suppression
         )
@@ -97,6 +114,7 @@ class AudioEngine:
             self.config.speech_threshold, self.config.speech_hold
         )
         self._samples = 0
+        self._blocks_begin = 0
         self._clear()
 
     def _clear(self) -> None:
@@ -106,6 +124,8 @@ class AudioEngine:
         self._microphone = np.zeros(0, np.int16)
         self._reference = np.zeros(0, np.int16)
         self._clean = np.zeros(0, np.int16)
+        self._outgoing = np.zeros(0, np.int16)
+        self._blocks_begin = self._samples
         self.rendered_level = SILENCE_LEVEL
 
     def restart(self, sample_rate: int) -> None:
@@ -152,9 +172,20 @@ class AudioEngine:
             self.microphone_ring.append(raw)
             clean = self._canceller.process(self._reference[span], raw)
             self._clean = np.concatenate([self._clean, clean])
+            if self.keep_blocks:
+                self._outgoing = np.concatenate([self._outgoing, clean])
         self._microphone = self._microphone[frames * FRAME_SAMPLES :]
         self._reference = self._reference[frames * FRAME_SAMPLES :]
         return self._detect()
+
+    def take_blocks(self) -> list[AudioBlock]:
+        """Return the cleaned blocks of 20 ms that became complete since the last call."""
+        blocks = []
+        while self._outgoing.size >= BLOCK_SAMPLES:
+            samples, self._outgoing = np.split(self._outgoing, [BLOCK_SAMPLES])
+            blocks.append(AudioBlock(self._blocks_begin, samples))
+            self._blocks_begin += BLOCK_SAMPLES
+        return blocks
 
     def _detect(self) -> list[AudioFrame]:
         result = []

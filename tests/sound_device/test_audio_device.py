@@ -243,3 +243,42 @@ def test_settings_without_any_device_are_refused():
         StreamConfig(input_device='none', output_device='none')
     with pytest.raises(ValueError, match='5'):
         StreamConfig(sample_rate=5)
+
+
+def test_blocks_of_20_ms_hold_the_same_sound_as_the_frames_and_a_unit_ends_with_one():
+    blocks = []
+    engine = AudioEngine(AudioConfig(echo_cancellation=EchoCancellation.NONE))
+    engine.keep_blocks = True
+    frames = []
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, 32000).astype(np.float32)
+    for begin in range(0, 32000, 250):
+        block = sound[begin : begin + 250]
+        frames += engine.analyse(block, np.zeros_like(block))
+        blocks += engine.take_blocks()
+    assert [block.begin for block in blocks] == list(range(0, 32000, 320))
+    whole = np.concatenate([block.samples for block in blocks])
+    seen = np.concatenate([frame.samples for frame in frames])
+    assert np.array_equal(whole[: seen.size], seen)
+
+
+def test_a_listener_to_blocks_gets_them_in_time_order():
+    received, errors = [], []
+    engine = AudioEngine(AudioConfig(echo_cancellation=EchoCancellation.NONE))
+    device = AudioDevice(
+        engine,
+        lambda handler: SoftwareClockStream(handler, 16000),
+        lambda frame, at: None,
+        errors.append,
+        lambda samples, at: received.append((samples.size, at)),
+    )
+    with device:
+        for number in range(10):
+            device.feed(np.zeros(1600, np.float32), number * 0.1)
+        end = time.monotonic() + 10.0
+        while len(received) < 49 and time.monotonic() < end:
+            time.sleep(0.01)
+    assert not errors
+    assert {size for size, _ in received} == {320}
+    assert len(received) >= 49
+    times = [at for _, at in received]
+    assert times == sorted(times)
