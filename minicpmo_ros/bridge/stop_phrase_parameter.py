@@ -19,7 +19,7 @@ class StopPhraseGroup:
         'those that count, e.g. stop, stopp, para; empty for all that are known',
         read_only=True,
     )
-    threshold: float = parameter(0.8, 'probability that makes a phrase certain', 0.5, 0.999)
+    threshold: float = parameter(0.7, 'probability that makes a phrase certain', 0.5, 0.999)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def train(steps: int, seed: int, batch: int = 96) -> StopPhraseModule:
 def main() -> None:
     """Train and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--steps', type=int, default=6000)
+    parser.add_argument('--steps', type=int, default=7000)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--output', type=Path, default=WEIGHTS)
     options = parser.parse_args()
