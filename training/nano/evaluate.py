@@ -21,7 +21,7 @@ from training.nano.audio_window import SoundBank
 from training.nano.microphone import Microphone
 from training.nano.observer import Observer
 from training.nano.oracle import Action
-from training.nano.pool_stage import write_pools
+from training.nano.pool_stage import write_held_out_pool
 from training.nano.progress import Progress
 from training.nano.record import Record
 from training.nano.renderer import render
@@ -87,7 +87,7 @@ def held_out_audio(cache: Path) -> ScriptAudio:
     """Return the held-out voices and sounds; the pool is written when it is missing."""
     folder = cache / 'held_out'
     if not (folder / 'index.json').exists():
-        write_pools(cache, 1)
+        write_held_out_pool(folder)
     return ScriptAudio(UtterancePool(folder), SoundBank(SEED, 60, held_out=True))
 
 

@@ -23,7 +23,7 @@ from training.nano import (
     vision_training,
 )
 from training.nano.export import export
-from training.nano.pool_stage import write_pools
+from training.nano.pool_stage import write_training_pool
 from training.nano.progress import recorded
 from training.nano.tokenizer_builder import write_tokenizer
 from training.nano.trainer import Schedule
@@ -90,7 +90,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
         'tokenizer': ({}, lambda: write_tokenizer(place.model)),
         'pools': (
             {'seed': recipe.pool_seed, 'share': recipe.pool_share},
-            lambda: write_pools(pools, recipe.pool_seed, recipe.pool_share),
+            lambda: write_training_pool(pools / 'training', recipe.pool_seed, recipe.pool_share),
         ),
         'audio': (
             asdict(recipe.audio),
@@ -129,6 +129,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
 
 def make(recipe: Recipe, place: Place) -> None:
     """Run all stages; what each took and reached goes into the record."""
+    place.record.parent.mkdir(parents=True, exist_ok=True)
     for name, (settings, run) in stages(recipe, place).items():
         print(f'== {name}', flush=True)
         with recorded(name, place.record, **settings) as results:
