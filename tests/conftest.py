@@ -26,8 +26,19 @@ def ros(ros_domain: int) -> Iterator[None]:
     rclpy.try_shutdown()
 
 
+SLOW_FOLDERS = {'node', 'demo', 'speech'}
+SLOW_FILES = {
+    *('test_check.py', 'test_token_map.py', 'test_recipe.py', 'test_evaluate.py'),
+    *('test_simulation.py', 'test_virtual_sound_card.py', 'test_bridge_node.py'),
+    *('test_mqtt_bridge.py', 'test_half_duplex.py', 'test_script.py'),
+}
+SLOW_TESTS = {'test_two_thousand_units_keep_memory_and_work_constant'}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs DDS, processes or the whole node set as slow."""
+    """Mark what takes seconds (DDS, processes, whole models) as slow: make check leaves it out."""
     for item in items:
-        if {'node', 'demo'} & set(item.path.parent.parts[-1:]):
+        name = item.name.split('[')[0]
+        slow = item.path.parent.name in SLOW_FOLDERS or item.path.name in SLOW_FILES
+        if slow or name in SLOW_TESTS:
             item.add_marker(pytest.mark.slow)
