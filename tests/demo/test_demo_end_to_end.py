@@ -73,13 +73,24 @@ def test_robot_speaks_unasked(demo):
     assert opened and {e['event_id'] for e in closed} <= {e['event_id'] for e in opened}
 
 
-def test_talking_over_the_robot_stops_it(demo):
-    interruptions = read(demo[0], '/interruption')
-    confirmed = [i for i in interruptions if i.stage == 1]
-    assert confirmed, 'nobody interrupted the robot'
-    void = max(i.epoch for i in confirmed)
-    playback = read(demo[0], '/playback')
-    assert max(p.epoch for p in playback) >= void
+def test_speech_over_the_robot_holds_its_voice(demo):
+    stages = [i.stage for i in read(demo[0], '/interruption')]
+    pause, confirm, resume = 0, 1, 2
+    assert pause in stages, 'nobody talked over the robot'
+    followers = [after for stage, after in zip(stages, stages[1:], strict=False) if stage == pause]
+    assert followers and set(followers) <= {confirm, resume}, 'a voice was held and forgotten'
+
+
+def test_nothing_of_a_voided_epoch_is_played(demo):
+    output = demo[0]
+    voided = [(i.epoch, seconds(i)) for i in read(output, '/interruption') if i.stage == 1]
+    for status in read(output, '/playback'):
+        late = [epoch for epoch, time in voided if seconds(status) > time + 0.1]
+        assert not status.playing or all(status.epoch > epoch for epoch in late)
+
+
+def seconds(message) -> float:
+    return message.header.stamp.sec + message.header.stamp.nanosec / 1e9
 
 
 def test_every_turn_is_numbered_without_gaps(demo):
