@@ -56,10 +56,10 @@ def test_description_tells_the_right_behaviour(description):
 
 def test_scene_has_everything_the_demo_shows(description):
     turns = {turn['reason']: turn for turn in description['robot']}
-    assert {'hello', 'what_do_you_see', 'pot_boils', 'fall'} <= turns.keys()
+    assert {'hello', 'what_do_you_see', 'parcel_comes', 'fall'} <= turns.keys()
     assert sum('interrupted_at' in turn for turn in description['robot']) == 1
-    watch, reminder = turns['watch_pot_boils'], turns['pot_boils']
+    watch, reminder = turns['watch_parcel_comes'], turns['parcel_comes']
     assert reminder['from'] - watch['to'] > 24, 'the request has left the window by then'
-    assert scene_at(reminder['from'] - 1).pot == 'boiling'
+    assert scene_at(reminder['from'] - 1).parcel
     assert any(event['kind'] == 'music' for event in description['sounds'])
     assert any(event['kind'] == 'unaddressed' for event in description['sounds'])
