@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 import json
 from pathlib import Path
 from string import Template
@@ -16,7 +17,12 @@ from training.nano.learning_curve import markdown as curves_markdown
 from training.nano.progress import RECORD_PATH
 from training.nano.request import INTENTS, wordings
 from training.nano.score import Row, markdown
-from training.nano.speech_corpus import UNADDRESSED, UNADDRESSED_HELD_OUT, spoken_sentences
+from training.nano.speech_corpus import (
+    UNADDRESSED,
+    UNADDRESSED_HELD_OUT,
+    answers_of,
+    spoken_sentences,
+)
 
 _TEMPLATE = Path(__file__).with_name('model_card.md')
 
@@ -45,8 +51,32 @@ def write_model_card(folder: Path) -> None:
         hours=f'{evaluation["units"] / 3600:.1f}',
         table=markdown([Row(**row) for row in evaluation['rows']]),
         by_intent=by_intent,
+        errors=_errors(evaluation),
     )
     (folder / 'README.md').write_text(text)
+
+
+def _errors(evaluation: dict) -> str:
+    """Return what kinds of mistakes were made, counted."""
+    intent_of = {text: intent for intent, text in wordings(held_out=True)}
+    kinds: Counter[str] = Counter()
+    for wrong in evaluation['wrong_answers']:
+        if not wrong['said']:
+            kinds['no answer (or speech that should have stopped)'] += 1
+        elif wrong['said'] in answers_of(intent_of[wrong['wording']]):
+            kinds['right request, wrong about the scene or the memory'] += 1
+        elif wrong['said'] in spoken_sentences():
+            kinds['answer to another request (misheard)'] += 1
+        else:
+            kinds['a sentence mixed from two, or cut'] += 1
+    unasked = (
+        f'{len(evaluation["missed_events"])} events missed or late, '
+        f'{len(evaluation["false_reminders"])} false reminders, '
+        f'{len(evaluation["other_speech"])} other turns that nothing called for, '
+        f'{evaluation["causeless_yields"]} turns given up without a cause'
+    )
+    lines = [f'* {kind}: {count}' for kind, count in kinds.most_common()]
+    return '\n'.join([*lines, f'* unasked: {unasked}.'])
 
 
 def _sizes(config: dict) -> str:

@@ -156,12 +156,17 @@ def _scenes() -> list[SceneState]:
     return scenes + [SceneState(ball=colour, cube=colour, cup=colour) for colour in COLOURS]
 
 
-def spoken_sentences() -> tuple[str, ...]:
-    """Return every sentence the robot can say, sorted."""
+def answers_of(intent: str) -> frozenset[str]:
+    """Return every answer a request can have in any scene."""
     memories = [Memory(), *(Memory((), watch.reminder) for watch in WATCHES.values())]
     memories.append(Memory((), FALL_ALERT))
-    sentences = {FALL_ALERT}
-    sentences.update(watch.reminder for watch in WATCHES.values())
-    for intent, scene, memory in itertools.product(INTENTS.values(), _scenes(), memories):
-        sentences.add(intent.answer(scene, memory))
+    answer = INTENTS[intent].answer
+    return frozenset(answer(scene, memory) for scene in _scenes() for memory in memories)
+
+
+def spoken_sentences() -> tuple[str, ...]:
+    """Return every sentence the robot can say, sorted."""
+    sentences = {FALL_ALERT, *(watch.reminder for watch in WATCHES.values())}
+    for intent in INTENTS:
+        sentences |= answers_of(intent)
     return tuple(sorted(sentences - {''}))
