@@ -22,7 +22,7 @@ from benchmarks.barge_in_simulation.baseline import FlushAfter
 from benchmarks.barge_in_simulation.material import Material
 from benchmarks.barge_in_simulation.measure import measure
 from benchmarks.barge_in_simulation.record import System
-from benchmarks.barge_in_simulation.report import bars, picture, table
+from benchmarks.barge_in_simulation.report import bars, markdown, picture, table
 from benchmarks.barge_in_simulation.scenario import SCENARIOS, Scenario, quick
 from benchmarks.barge_in_simulation.trial import Trial
 from minicpmo_ros.barge_in.controller import BargeInController
@@ -119,6 +119,8 @@ def _write(results: dict[str, list[dict]], folder: Path, is_quick: bool) -> None
     stamp = time.strftime('%Y-%m-%d', time.gmtime())
     content = {'date': stamp, 'quick': is_quick, 'systems': ordered}
     path.write_text(json.dumps(content, indent=1) + '\n')
+    trials = 'two short trials a scene' if is_quick else '20 trials a scene'
+    (folder / 'barge_in.md').write_text(markdown(ordered, stamp, trials))
     picture(ordered, folder / 'barge_in.png')
 
 

@@ -52,6 +52,46 @@ def _text(value: object) -> str:
     return '-' if value is None else f'{value:.2f}'
 
 
+def markdown(results: dict[str, list[dict]], date: str, trials: str) -> str:
+    """Return the results and the bars as a document."""
+    lines = [
+        '# Barge-in in the simulated room',
+        '',
+        f'Written by `python benchmarks/barge_in.py` on {date}, {trials}.',
+        'M1 stop latency p50 / p95 / max; M2 share of interruptions that stopped the robot within',
+        '1 s; M3 cuts (and pauses given back) per minute of own speech with nobody talking; M4',
+        'false cuts per event, and how many of the pauses were given back within 0.5 s of its end.',
+        'A silence inside the speech counts as sound; a robot that was silent already counts as',
+        'a miss. M6: sound after the decision; M7: error of the remembered length.',
+        '',
+        '| scene | system | M1 [ms] | M2 (n) | M3 cuts, pauses /min | M4 (n), back | M6, M7 [ms] |',
+        '| --- | --- | --- | --- | --- | --- | --- |',
+    ]
+    for name in dict.fromkeys(row['scenario'] for rows in results.values() for row in rows):
+        for system, rows in results.items():
+            lines += [_markdown_row(system, row) for row in rows if row['scenario'] == name]
+    ours = next(iter(results.values()), [])
+    lines += ['', '| bar | | measured |', '| --- | --- | --- |']
+    for name, reached, numbers in bars(ours):
+        lines.append(f'| {name} | {"reached" if reached else "missed"} | {numbers} |')
+    return '\n'.join(lines) + '\n'
+
+
+def _markdown_row(system: str, row: dict) -> str:
+    stop = row['M1 stop latency [s]']
+    latency = ' / '.join(_ms(stop.get(key)) for key in ('p50', 'p95', 'max'))
+    own = f'{_text(row["M3 cuts per minute"])}, {_text(row["M3 pauses per minute"])}'
+    false = '-'
+    if row['M4 n']:
+        back = f'{row["M4 resumed within 0.5 s"]} of {row["M4 paused"]}'
+        false = f'{_text(row["M4 false stops"])} ({row["M4 n"]}), {back}'
+    recall = f'{_text(row["M2 recall"])} ({row["M2 n"]})' if row['M2 n'] else '-'
+    rest = f'{_ms(row["M6 spill [s]"].get("max"))}, {_ms(row["M7 heard error [s]"].get("max"))}'
+    note = f' ({row["note"]})' if 'note' in row else ''
+    name = row['scenario'] + note
+    return f'| {name} | {system} | {latency} | {recall} | {own} | {false} | {rest} |'
+
+
 def picture(results: dict[str, list[dict]], path: Path) -> None:
     """Write the stop latency of each interruption scene as a PNG: a bar to p50, a tick at p95."""
     names = [

@@ -56,6 +56,14 @@ class BargeInConfig:
     fade: float = parameter(
         0.35, 'silence after shorter speech that lets the robot go on', 0.1, 5.0, unit='s'
     )
+    long_fade: float = parameter(
+        0.5,
+        'the same after speech of more than half the length of a backchannel: people pause'
+        ' between two clauses',
+        0.1,
+        5.0,
+        unit='s',
+    )
     density: float = parameter(
         0.4, 'part of the frames since the onset that an interruption must fill', 0.05, 1.0
     )

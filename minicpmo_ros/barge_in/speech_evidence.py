@@ -87,10 +87,11 @@ class SpeechEvidence:
     def _verdict(self, time: float) -> Optional[Input]:
         episode, config = self._episode, self.config
         undecided = not episode.decided and time - episode.opened >= config.pause_limit
-        if undecided or time - episode.last >= config.fade - 1e-6:
+        span = episode.last - episode.begin
+        fade = config.long_fade if span > 0.5 * config.backchannel else config.fade
+        if undecided or time - episode.last >= fade - 1e-6:
             self.reset()
             return Input.FADED
-        span = episode.last - episode.begin
         dense = episode.counted >= config.density * span
         if not episode.decided and dense and span >= config.backchannel - 1e-6:
             episode.decided = True

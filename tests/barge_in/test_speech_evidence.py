@@ -39,6 +39,12 @@ def test_short_speech_fades_after_the_silence():
     assert events == [(2, Input.ONSET), (12 + 10, Input.FADED)]
 
 
+def test_a_gap_between_two_clauses_is_no_end():
+    events = [event for _, event in run('1' * 18 + '0' * 13 + '1' * 10)]
+    assert events == [Input.ONSET, Input.SUSTAINED]
+    assert Input.FADED in [event for _, event in run('1' * 8 + '0' * 13)]
+
+
 def test_long_speech_is_sustained_once_and_fades():
     events = run('1' * 60 + '0' * 20)
     assert [event for _, event in events] == [Input.ONSET, Input.SUSTAINED, Input.FADED]
