@@ -85,9 +85,7 @@ class Examiner(Node):
         self.create_subscription(PlaybackStatus, 'playback', self._on_playback, qos.EVENT)
         self.create_subscription(UnitReport, 'unit_report', self._on_report, qos.STREAM)
         self.create_subscription(DuplexState, 'duplex_state', self._on_state, qos.STATE)
-        self._info.publish(
-            AudioInfo(channels=1, sample_rate=RATE, sample_format='S16LE', coding_format='wave')
-        )
+        self._blocks = 0
 
     def ask(self, now: float) -> None:
         """Begin the next question."""
@@ -97,7 +95,14 @@ class Examiner(Node):
         self.seen.question_ends.append(now + clip.size / RATE)
 
     def send_block(self) -> None:
-        """Publish 20 ms of the microphone."""
+        """Publish 20 ms of the microphone, and once a second what the samples are."""
+        if self._blocks % 50 == 0:
+            self._info.publish(
+                AudioInfo(
+                    channels=1, sample_rate=RATE, sample_format='S16LE', coding_format='wave'
+                )
+            )
+        self._blocks += 1
         noise = self._random.normal(0.0, NOISE, BLOCK).astype(np.float32)
         speech, self._rendered = self._rendered[:BLOCK], self._rendered[BLOCK:]
         noise[: speech.size] += speech
@@ -216,6 +221,16 @@ def start_assistant() -> subprocess.Popen:
     return subprocess.Popen(command, start_new_session=True)
 
 
+def stop(assistant: subprocess.Popen) -> None:
+    """End all nodes, by force when Ctrl-C is ignored as in a background job."""
+    assistant.send_signal(signal.SIGINT)
+    try:
+        assistant.wait(15)
+    except subprocess.TimeoutExpired:
+        assistant.kill()
+        assistant.wait()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
@@ -231,8 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         examine(node, options.minutes, options.period)
         result = summary(node.seen, options.minutes)
     finally:
-        os.killpg(assistant.pid, signal.SIGINT)
-        assistant.wait(15)
+        stop(assistant)
         node.destroy_node()
         rclpy.try_shutdown()
     print(json.dumps(result, indent=1))

@@ -58,13 +58,13 @@ def markdown(results: dict[str, list[dict]], date: str, trials: str) -> str:
         '# Barge-in in the simulated room',
         '',
         f'Written by `python benchmarks/barge_in.py` on {date}, {trials}.',
-        'M1 stop latency p50 / p95 / max; M2 share of interruptions that stopped the robot within',
+        'M1 stop latency p50 / p95 / max; M2 share of interruptions that stopped the robot in',
         '1 s; M3 cuts (and pauses given back) per minute of own speech with nobody talking; M4',
-        'false cuts per event, and how many of the pauses were given back within 0.5 s of its end.',
+        'false cuts per event, and how many pauses were given back within 0.5 s of its end.',
         'A silence inside the speech counts as sound; a robot that was silent already counts as',
         'a miss. M6: sound after the decision; M7: error of the remembered length.',
         '',
-        '| scene | system | M1 [ms] | M2 (n) | M3 cuts, pauses /min | M4 (n), back | M6, M7 [ms] |',
+        '| scene | system | M1 [ms] | M2 (n) | M3 cuts, pauses | M4 (n), back | M6, M7 [ms] |',
         '| --- | --- | --- | --- | --- | --- | --- |',
     ]
     for name in dict.fromkeys(row['scenario'] for rows in results.values() for row in rows):
