@@ -61,6 +61,7 @@ class AudioDeviceNode(Node):
             self._on_frame,
             self._on_error,
             None if self._virtual else self._on_block,
+            lambda: self._playback.report(),
         )
         self._playback = PlaybackComponent(
             self,

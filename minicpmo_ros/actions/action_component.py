@@ -44,6 +44,7 @@ from minicpmo_ros.msg import (
     ProactiveEvent,
     TextDelta,
 )
+from minicpmo_ros.on_demand_timer import OnDemandTimer
 from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.qos import EVENT, STATE, STREAM
 from minicpmo_ros.stamp import NANOSECONDS
@@ -89,7 +90,9 @@ class ActionComponent:
         node.create_subscription(String, 'user_text', self._on_user_text, EVENT)
         node.create_service(SetBool, '~/enable_actions', self._on_enable)
         node.create_service(SetBool, '~/confirm_action', self._on_confirm)
-        node.create_timer(TICK_SECONDS, self._tick, clock=self._steady)
+        self._timer = OnDemandTimer(
+            node, TICK_SECONDS, self._tick, lambda: self._manager.current is not None
+        )
 
     def _apply(self, parameters: ActionParameters, changed: set[str]) -> None:
         self._parameters = parameters
@@ -222,6 +225,7 @@ class ActionComponent:
                 self._executor.cancel(command.request)
             elif isinstance(command, ForgetCommand):
                 self._executor.forget(command.request)
+        self._timer.wake()
 
     def _send(self, request: Request) -> None:
         action_id = request.action_id

@@ -112,6 +112,11 @@ class BargeInController:
         """Return the largest epoch seen."""
         return self._seen.epoch
 
+    @property
+    def hears_speech(self) -> bool:
+        """Return whether an onset waits for what follows: time must pass by ``tick``."""
+        return self._evidence.opened
+
     def configure(self, config: BargeInConfig) -> None:
         """Change the settings while running."""
         self.config = config

@@ -25,6 +25,11 @@ class EmergencyStop:
         """Take in what the robot reports at ``time`` [s]."""
         self._pressed, self._seen = pressed, time
 
+    @property
+    def expires(self) -> bool:
+        """Return whether the state may become unknown by itself."""
+        return self.required and self.timeout > 0.0
+
     def stopped(self, time: float) -> bool:
         """Return whether the robot must be still at ``time`` [s]."""
         if self._pressed:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import math
 import time
 
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
@@ -27,6 +26,7 @@ from minicpmo_ros.msg import (
     SpeechChunk,
     UserSpeech,
 )
+from minicpmo_ros.on_demand_timer import OnDemandTimer
 from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.stamp import duration_message, seconds_of
 
@@ -74,8 +74,7 @@ class BargeInComponent:
         subscribe(Bool, 'emergency_stop', self._on_emergency_stop, qos.EMERGENCY_STOP)
         node.create_service(Trigger, '~/interrupt', self._on_interrupt)
         node.create_service(SetBool, '~/push_to_talk', self._on_push_to_talk)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
-        node.create_timer(TICK_SECONDS, self._tick, clock=steady)
+        self._timer = OnDemandTimer(node, TICK_SECONDS, self._tick, self._waits)
 
     def stop(self, event: Input, confidence: float = math.nan) -> None:
         """Stop the robot for another reason than talking, e.g. a stop phrase or an action."""
@@ -85,11 +84,14 @@ class BargeInComponent:
         self.controller.configure(parameters.barge_in)
         self.emergency_stop.required = parameters.emergency_stop_required
         self.emergency_stop.timeout = parameters.emergency_stop_timeout
+        self._follow_emergency_stop()
+        self._timer.wake()
 
     def _on_user_speech(self, message: UserSpeech) -> None:
         self._heard_speech_at = time.monotonic()
         frame = SpeechFrame(self._heard_speech_at, message.probability, message.level)
         self._issue(self.controller.user_speech(frame))
+        self._timer.wake()
 
     def _on_playback(self, message: PlaybackStatus) -> None:
         report = PlaybackReport(
@@ -152,6 +154,10 @@ class BargeInComponent:
         response.success = self._server.value.barge_in.mode == 'push_to_talk'
         response.message = '' if response.success else 'barge_in.mode is not push_to_talk'
         return response
+
+    def _waits(self) -> bool:
+        """Return whether silence of a topic would mean something."""
+        return self.controller.hears_speech or self.emergency_stop.expires
 
     def _tick(self) -> None:
         self._issue(self.controller.tick(time.monotonic()))

@@ -47,6 +47,7 @@ class SpeechGateComponent:
             lambda device: SoftwareClockStream(device, SAMPLE_RATE, sink=self._take),
             self._user_speech.publish,
             self._on_error,
+            on_playback=lambda: self._playback.report(),
         )
         self._playback = PlaybackComponent(
             node,

@@ -37,6 +37,7 @@ class AudioDevice:
         first sample [s, monotonic clock, or whatever clock ``feed`` is given].
     :param on_block: called from the analysis thread with each cleaned block of 20 ms, int16 [320]
         at 16 kHz, and the time of its first sample, before the speech detector has seen it all.
+    :param on_playback: called after each rendered block, never in the audio callback.
     :param on_error: called from the analysis thread with what it raised; the thread goes on.
     """
 
@@ -47,10 +48,12 @@ class AudioDevice:
         on_frame: Callable[[AudioFrame, float], None],
         on_error: Callable[[Exception], None],
         on_block: Optional[Callable[[np.ndarray, float], None]] = None,
+        on_playback: Optional[Callable[[], None]] = None,
     ) -> None:
         self.engine = engine
         engine.keep_blocks = on_block is not None
         self._on_block = on_block
+        self._on_playback = on_playback or (lambda: None)
         self.dropped_blocks = 0
         self._on_frame = on_frame
         self._on_error = on_error
@@ -128,8 +131,9 @@ class AudioDevice:
         if microphone.size:
             self.engine.set_delay(playback_time - capture_time)
             self._enqueue(_Block(microphone, rendered, capture_time))
-        else:
+        else:  # the stream is a clock; its thread has time
             self.engine.playback.refill()
+            self._on_playback()
         return rendered
 
     def _enqueue(self, block: _Block) -> None:
@@ -155,6 +159,7 @@ class AudioDevice:
                 self._on_error(error)
 
     def _analyse_block(self, block: _Block) -> None:
+        self._on_playback()
         with self._engine_lock:
             self._clock.update(self.engine.next_sample, block.capture_time)
             frames = self.engine.analyse(block.microphone, block.rendered)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+import threading
 import time
 from typing import Optional
 
@@ -20,14 +21,17 @@ from minicpmo_ros.sound_device.playback_queue import PlaybackQueue, PlaybackStat
 from minicpmo_ros.sound_device.speech_message import speech_piece
 from minicpmo_ros.stamp import duration_message
 
-# How often changes are looked for, and how often they are reported while playing [s].
-WATCH_PERIOD = 0.02
+# How often the state is reported while playing, and while nothing changes [s].
 REPORT_PERIOD = 0.1
+IDLE_PERIOD = 1.0
 WARNING_SECONDS = 5.0
 
 
 class PlaybackComponent:
     """Subscribes ``speech`` and ``interruption``, publishes ``playback``.
+
+    Whoever moves the queue on calls ``report`` after each of its blocks, from any thread but the
+    audio callback: changes are published then, without a timer that wakes the executor.
 
     :param state: returns what was heard so far.
     :param level: returns the level of the rendered signal [dBFS].
@@ -51,12 +55,13 @@ class PlaybackComponent:
         self._malformed = 0
         self._reported_key: Optional[tuple] = None
         self._reported_at = 0.0
+        self._reporting = threading.Lock()
         self._playback = node.create_publisher(PlaybackStatus, 'playback', qos.EVENT)
         node.create_subscription(SpeechChunk, 'speech', self._on_speech, qos.STREAM)
         node.create_subscription(Interruption, 'interruption', self.interrupt, qos.EVENT)
         # A loudspeaker runs on real time, also while a simulation is paused.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        node.create_timer(WATCH_PERIOD, self.report, clock=steady)
+        node.create_timer(IDLE_PERIOD, self.report, clock=steady)
 
     def _on_speech(self, message: SpeechChunk) -> None:
         try:
@@ -82,10 +87,14 @@ class PlaybackComponent:
 
     def report(self) -> None:
         """Publish on every change and ten times a second while playing."""
+        with self._reporting:
+            self._report()
+
+    def _report(self) -> None:
         state, now = self._state(), time.monotonic()
         key = (state.turn_id, state.epoch, state.playing, state.paused, state.queued > 0.0)
         active = state.playing or state.queued > 0.0
-        due = now - self._reported_at >= (REPORT_PERIOD if active else 1.0)
+        due = now - self._reported_at >= (REPORT_PERIOD if active else IDLE_PERIOD)
         if key == self._reported_key and not due:
             return
         self._reported_key, self._reported_at = key, now
