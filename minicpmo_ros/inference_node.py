@@ -144,7 +144,7 @@ class InferenceNode(LifecycleNode):
         self._backend = None
 
     def _on_progress(self, done: int, total: int) -> None:
-        text = f'{done / 1e9:.1f} of {total / 1e9:.1f} GB read'
+        text = f'{done / 1e6:.0f} of {total / 1e6:.0f} MB read'
         self.get_logger().info(text, throttle_duration_sec=WARNING_SECONDS)
 
     def _start_worker(self, session: Session) -> None:

@@ -74,11 +74,12 @@ def test_launch_file_starts_the_node_table(name, monkeypatch):
 
 @pytest.mark.skipif(not has_launch(), reason='the launch package is not installed')
 @pytest.mark.parametrize('name', sorted(NODE_SETS))
-def test_real_launch_accepts_the_description(name):
-    from launch import LaunchContext, LaunchDescription
+def test_real_launch_accepts_the_description(name, monkeypatch):
+    # An earlier test may have left the module that was made of stand-ins.
+    monkeypatch.delitem(sys.modules, 'minicpmo_ros.launch_description', raising=False)
+    from launch import LaunchDescription
 
     description = load(name)
     assert isinstance(description, LaunchDescription)
     arguments = {a.name for a in description.get_launch_arguments()}
     assert arguments == {argument.name for argument in NODE_SETS[name].arguments}
-    assert LaunchContext() is not None
