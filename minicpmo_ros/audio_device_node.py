@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 import math
 import sys
 import time
@@ -41,6 +42,7 @@ class AudioDeviceNode(Node):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('audio_device_node', **node_options)
+        self._resources = ExitStack()
         self._server = ParameterServer(self, AudioDeviceParameters, self._apply)
         parameters = self._server.value
         self._virtual = parameters.device == NO_DEVICE
@@ -63,6 +65,7 @@ class AudioDeviceNode(Node):
             None if self._virtual else self._on_block,
             lambda: self._playback.report(),
         )
+        self._resources.callback(self._device.stop)
         self._playback = PlaybackComponent(
             self,
             engine.playback,
@@ -85,7 +88,7 @@ class AudioDeviceNode(Node):
 
     def destroy_node(self) -> None:
         """Close the device and destroy the node."""
-        self._device.stop()
+        self._resources.close()
         super().destroy_node()
 
     # In the analysis thread

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 import sys
 from typing import Any, Optional
 
@@ -24,14 +25,16 @@ class BridgeNode(Node):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('bridge_node', **node_options)
+        self._resources = ExitStack()
         self._barge_in = BargeInComponent(self)
         self._actions = ActionComponent(self, self._barge_in.emergency_stop)
+        self._resources.callback(self._actions.close)
         self._stop_phrases = StopPhraseComponent(self, self._barge_in)
         self._components = [self._barge_in, self._stop_phrases, self._actions]
-        self._speech_gate: Optional[SpeechGateComponent] = None
         if not ParameterServer(self, BridgeParameters).value.use_audio_devices:
-            self._speech_gate = SpeechGateComponent(self)
-            self._components.append(self._speech_gate)
+            gate = SpeechGateComponent(self)
+            self._resources.callback(gate.close)
+            self._components.append(gate)
         self._diagnostics = Diagnostics(self, 'bridge', self._collect)
 
     def _collect(self) -> list[Status]:
@@ -39,9 +42,7 @@ class BridgeNode(Node):
 
     def destroy_node(self) -> None:
         """Cancel what is under way before the clients are gone."""
-        self._actions.close()
-        if self._speech_gate is not None:
-            self._speech_gate.close()
+        self._resources.close()
         super().destroy_node()
 
 

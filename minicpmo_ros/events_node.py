@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 import sys
 import time
 from typing import Any, Optional
@@ -39,12 +40,16 @@ class EventsNode(Node):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('events_node', **node_options)
+        self._resources = ExitStack()
         self._server = ParameterServer(self, EventParameters, self._check)
         self._check(self._server.value, set())
         mqtt = self._server.value.mqtt
         self._home = MqttBridge(mqtt) if mqtt.enabled else None
+        if self._home is not None:
+            self._resources.callback(self._home.close)
         forward = [self._home.send] if self._home is not None else []
         self._events = EventComponent(self, lambda: self._server.value, forward)
+        self._resources.callback(self._events.close)
         self._watching: Optional[bool] = None
         self._create_interfaces()
         self._diagnostics = Diagnostics(self, 'events', self._collect)
@@ -150,9 +155,7 @@ class EventsNode(Node):
 
     def destroy_node(self) -> None:
         """Write what waits, then destroy the node."""
-        self._events.close()
-        if self._home is not None:
-            self._home.close()
+        self._resources.close()
         super().destroy_node()
 
 

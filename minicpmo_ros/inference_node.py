@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 import sys
 import time
 from typing import Any, Optional
@@ -51,6 +52,7 @@ class InferenceNode(LifecycleNode):
         **node_options: Any,
     ) -> None:
         super().__init__('inference_node', **node_options)
+        self._resources = ExitStack()
         self._server = ParameterServer(self, InferenceParameters, self._apply)
         self._load = loader
         self._backend: Optional[Backend] = None
@@ -64,6 +66,7 @@ class InferenceNode(LifecycleNode):
         self._load_error = ''
         self._active = False
         self._create_interfaces()
+        self._resources.callback(self._say_goodbye)
         self._diagnostics = Diagnostics(self, 'model', self._collect)
         if self.parameters.autostart:
             self._autostart_timer = self.create_timer(0.05, self._autostart)
@@ -125,10 +128,13 @@ class InferenceNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Stop the worker, say goodbye on the state topic and destroy the node."""
+        self._resources.close()
+        super().destroy_node()
+
+    def _say_goodbye(self) -> None:
         self._active = False
         self._free()
         self._publish_state()
-        super().destroy_node()
 
     def _autostart(self) -> None:
         self._autostart_timer.cancel()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 import io
 import sys
 import time
@@ -43,6 +44,7 @@ class MediaNode(Node):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('media_node', **node_options)
+        self._resources = ExitStack()
         self._server = ParameterServer(self, MediaParameters, self._apply)
         parameters = self._server.value
         source = open_media(parameters.source, parameters.picture_period, parameters.topics)
@@ -50,7 +52,8 @@ class MediaNode(Node):
             parameters.rate, parameters.loop, parameters.position, parameters.end
         )
         callbacks = PlayerCallbacks(self._emit, self._tick, self._on_finished)
-        self._player: Optional[Player] = Player(source, options, callbacks)
+        self._player = Player(source, options, callbacks)
+        self._resources.callback(self._player.stop)
         self._publishes_clock = parameters.rate != 1.0
         self._begin: Optional[int] = None
         self._elapsed = 0.0
@@ -79,7 +82,7 @@ class MediaNode(Node):
 
     def destroy_node(self) -> None:
         """Stop playing and destroy the node."""
-        self._player.stop()
+        self._resources.close()
         super().destroy_node()
 
     def _apply(self, parameters: MediaParameters, changed: set[str]) -> None:

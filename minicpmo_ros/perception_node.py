@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import ExitStack
 import sys
 import time
 from typing import Any, Optional
@@ -45,9 +46,11 @@ class PerceptionNode(Node):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('perception_node', **node_options)
+        self._resources = ExitStack()
         self._server = ParameterServer(self, PerceptionParameters, self._apply)
         self.rejections = RejectionLog(time.monotonic, self.get_logger().warning)
         self.work = WorkQueue(self._poll, self._on_failure)
+        self._resources.callback(self._stop_work)
         self.camera = self.microphone = None
         self._create_subscriptions()
         topics = Topics(
@@ -71,9 +74,12 @@ class PerceptionNode(Node):
 
     def destroy_node(self) -> None:
         """Stop the thread and destroy the node."""
+        self._resources.close()
+        super().destroy_node()
+
+    def _stop_work(self) -> None:
         if not self.work.stop(STOP_SECONDS):
             self.get_logger().warning('a picture is still being read; leaving it behind')
-        super().destroy_node()
 
     def _create_subscriptions(self) -> None:
         parameters = self.parameters
