@@ -22,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from minicpmo.config import PARTS, ModelConfig
 from minicpmo.errors import CheckpointError
-from minicpmo.memory_plan import MemoryPlan, plan_memory
+from minicpmo.memory_plan import MemoryRequest, without_parts
 from minicpmo.model import OmniModel
 from minicpmo.quantization.conversion import assign_matrix, install, tensor_formats
 from minicpmo.quantization.matrix_store import MatrixStore, new_store
@@ -35,11 +35,6 @@ from minicpmo.quantization.scheme import (
 )
 from minicpmo.shard import SINGLE_FILES, StoredTensor, differences, read_folder, shard_files
 
-PART_PREFIXES = {
-    'vision': ('vpm.', 'resampler.'),
-    'audio': ('apm.', 'audio_projection_layer.'),
-    'speech': ('tts.',),
-}
 SPEECH_TABLE = 'tts.model.embed_tokens.weight'
 
 Progress = Callable[[int, int], None]
@@ -120,37 +115,28 @@ def load_model(
     return model.requires_grad_(False).eval()
 
 
-def plan_load(
+def memory_request(
     folder: Path | str,
     config: ModelConfig,
     device: torch.device,
     dtype: torch.dtype,
     context_tokens: int,
     quantization: Quantization = Quantization.NONE,
-) -> MemoryPlan:
-    """Return what loading ``folder`` and one session with it will take; raise CheckpointError.
+) -> MemoryRequest:
+    """Return what loading ``folder`` and one session with it asks for; raise CheckpointError.
 
     Args as for :func:`load_model`; ``context_tokens`` is the size of a session's cache.
     """
     left_out = [part for part in PARTS if getattr(config, part) is None]
     stored = without_parts(read_folder(Path(folder)), left_out)
-    shapes = {name: tensor.shape for name, tensor in stored.items()}
-    return plan_memory(
+    return MemoryRequest(
         config,
-        shapes,
+        {name: tensor.shape for name, tensor in stored.items()},
         dtype,
         context_tokens,
         device_type=device.type,
         quantization=quantization,
     )
-
-
-def without_parts(
-    stored: Mapping[str, StoredTensor], parts: Collection[str]
-) -> dict[str, StoredTensor]:
-    """Return what remains when the tensors of ``parts`` (of PARTS) are left out."""
-    prefixes = tuple(prefix for part in parts for prefix in PART_PREFIXES[part])
-    return {name: tensor for name, tensor in stored.items() if not name.startswith(prefixes)}
 
 
 def expected_shapes(model: OmniModel) -> dict[str, tuple[int, ...]]:
@@ -214,7 +200,7 @@ def _fill(
 ) -> None:
     """Replace every meta parameter by its stored tensor."""
     for name, tensor in _tensors(stored, device):
-        _assign(model, name, tensor.to(dtype))
+        assign_weight(model, name, tensor.to(dtype))
         reading.add(stored[name].size)
     if model.config.llm.tie_word_embeddings:
         model.llm.lm_head.weight = model.llm.model.embed_tokens.weight
@@ -258,6 +244,7 @@ def _tensors(
                 yield name, file.get_tensor(name)
 
 
-def _assign(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
+def assign_weight(model: nn.Module, name: str, tensor: torch.Tensor) -> None:
+    """Make ``tensor`` the parameter called ``name``."""
     owner, _, leaf = name.rpartition('.')
     setattr(model.get_submodule(owner), leaf, nn.Parameter(tensor, requires_grad=False))
