@@ -12,31 +12,36 @@ import threading
 import traceback
 from typing import Optional
 
-import numpy as np
-
 from minicpmo.errors import MiniCPMOError
-from minicpmo.protocol import Heard, Session, Unit, UnitResult
-from minicpmo_ros.errors import AssistantError, MessageError
-from minicpmo_ros.inference.picture import decode_picture
+from minicpmo.protocol import Decision, Heard, Session, Unit, UnitResult
+from minicpmo_ros.errors import AssistantError
+from minicpmo_ros.inference.load_shedding import LoadLadder, Shedding
+from minicpmo_ros.inference.picture import readable_pictures
 from minicpmo_ros.inference.question_budget import QuestionBudget
 from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
 from minicpmo_ros.message_bytes import to_float32
 
 # After so many failing units in a row the session is given up until it is reset.
 MOST_FAILURES = 3
+# Longest side of a picture that is to cost little [pixels].
+SMALL_PICTURE_SIDE = 224
 MOST_NOTES = 16
 MOST_QUESTIONS = 8
 
 
 @dataclass(frozen=True)
 class UnitOutcome:
-    """One processed unit. ``queue_time`` and ``total_time`` are seconds."""
+    """One processed unit.
+
+    unit: what of it the model was given. queue_time, total_time: [s]. shedding: what was left out.
+    """
 
     unit: PendingUnit
     result: UnitResult
     queue_time: float
     total_time: float
     units_behind: int
+    shedding: Shedding = Shedding()
 
 
 @dataclass
@@ -49,6 +54,7 @@ class WorkerState:
     failures_in_a_row: int = 0
     last_error: str = ''
     paused: bool = False
+    pictures_shed: int = 0
 
     @property
     def failed(self) -> bool:
@@ -91,6 +97,7 @@ class InferenceWorker:
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
     Questions are asked only when nothing else is to do, nobody speaks and the budget allows it.
 
+    ladder: decides what is left out of units when the model is too slow.
     camera: false takes the pictures out of all units, also of those that wait.
     budget: bounds the time for questions.
 
@@ -111,6 +118,7 @@ class InferenceWorker:
         self._clock = clock
         self._vision = vision
         self.camera = True
+        self.ladder = LoadLadder(vision, session.flow_steps > 0)
         self.budget = QuestionBudget(0.0)
         self._last_unit: Optional[PendingUnit] = None
         self._turn_open = False
@@ -242,26 +250,30 @@ class InferenceWorker:
         begun = self._clock()
         if not self.camera:
             pending = pending.without_images()
+        shedding = self.ladder.shedding(self.units_behind)
+        whole, pending = pending, pending.without_images(shedding.pictures)
+        self.state.pictures_shed += len(whole.images) - len(pending.images)
         self._callbacks.started(pending)
-        images = self._pictures(pending) if self._vision else ()
-        unit = Unit(self._next_index, to_float32(pending.audio), images, notes=notes)
+        longest = SMALL_PICTURE_SIDE if shedding.small_pictures else None
+        files = pending.images if self._vision else ()
+        unit = Unit(
+            self._next_index,
+            to_float32(pending.audio),
+            readable_pictures(files, longest, self._report),
+            max_slices=1 if shedding.small_pictures else None,
+            notes=notes,
+            flow_stride=shedding.flow_stride,
+            text_only=shedding.text_only,
+        )
         result = self._session.step(unit)
         self._next_index += 1
         self._last_unit, self._turn_open = pending, result.turn_open
         self.state.units += 1
         self.state.failures_in_a_row = 0
         total = self._clock() - begun
-        queued = begun - pending.arrival
-        self._callbacks.finished(UnitOutcome(pending, result, queued, total, self.units_behind))
-
-    def _pictures(self, pending: PendingUnit) -> tuple[np.ndarray, ...]:
-        pictures = []
-        for data in pending.images:
-            try:
-                pictures.append(decode_picture(data))
-            except MessageError as error:  # the unit's audio is worth keeping
-                self._report(str(error))
-        return tuple(pictures)
+        queued, behind = begun - pending.arrival, self.units_behind
+        self.ladder.finish(total, result.decision is Decision.SPEAK, behind)
+        self._callbacks.finished(UnitOutcome(pending, result, queued, total, behind, shedding))
 
     def _recover(self, text: str) -> None:
         self.state.failures += 1
@@ -276,6 +288,7 @@ class InferenceWorker:
 
     def _reset_session(self) -> None:
         self._session.reset()
+        self.ladder.reset()
         self._next_index = 0
         self.state.failures_in_a_row = 0
         self.state.last_error = ''

@@ -111,6 +111,15 @@ class ModelSpeech:
         missing = 0 if end_of_turn else max(self._least_samples - sound.size, 0)
         return np.pad(sound, (missing, 0))
 
+    @property
+    def flow_steps(self) -> int:
+        """Return the steps of the flow."""
+        return self._sound.flow_steps
+
+    def set_flow_stride(self, stride: int) -> None:
+        """Compute fewer steps; see ``SpeechSynthesizer.set_flow_stride``."""
+        self._sound.set_flow_stride(stride)
+
     def reset_turn(self, keep_decoder_context: bool) -> None:
         """Drop pending sound; see ``SpeechSynthesizer.reset_turn``."""
         self._sound.reset_turn()
