@@ -60,6 +60,7 @@ PICTURE_RUNGS = frozenset({Rung.ONE_PICTURE, Rung.SMALL_PICTURE, Rung.NO_PICTURE
 SPEECH_RUNGS = frozenset({Rung.HALF_FLOW_STEPS, Rung.TEXT_ONLY})
 WAITING = ((2, Rung.NO_PICTURE), (1, Rung.ONE_PICTURE))
 """Units that wait at least, and the rung that is taken at once."""
+SMALL_PICTURE_SIDE = 224
 SMOOTHING = 0.4
 """Weight of the newest unit in the smoothed time."""
 SETTLE_UNITS = 2
@@ -93,9 +94,14 @@ class Shedding:
         return None if self.rung < Rung.ONE_PICTURE else 1
 
     @property
-    def small_pictures(self) -> bool:
-        """Return whether pictures are scaled down."""
-        return self.rung >= Rung.SMALL_PICTURE
+    def longest_side(self) -> Optional[int]:
+        """Return the longest side to which pictures are scaled down [pixels], None for any."""
+        return SMALL_PICTURE_SIDE if self.rung >= Rung.SMALL_PICTURE else None
+
+    @property
+    def max_slices(self) -> Optional[int]:
+        """Return into how many slices a picture may be cut, None for the model's own number."""
+        return 1 if self.rung >= Rung.SMALL_PICTURE else None
 
     @property
     def flow_stride(self) -> int:

@@ -23,8 +23,6 @@ from minicpmo_ros.message_bytes import to_float32
 
 # After so many failing units in a row the session is given up until it is reset.
 MOST_FAILURES = 3
-# Longest side of a picture that is to cost little [pixels].
-SMALL_PICTURE_SIDE = 224
 MOST_NOTES = 16
 MOST_QUESTIONS = 8
 
@@ -254,13 +252,12 @@ class InferenceWorker:
         whole, pending = pending, pending.without_images(shedding.pictures)
         self.state.pictures_shed += len(whole.images) - len(pending.images)
         self._callbacks.started(pending)
-        longest = SMALL_PICTURE_SIDE if shedding.small_pictures else None
         files = pending.images if self._vision else ()
         unit = Unit(
             self._next_index,
             to_float32(pending.audio),
-            readable_pictures(files, longest, self._report),
-            max_slices=1 if shedding.small_pictures else None,
+            readable_pictures(files, shedding.longest_side, self._report),
+            max_slices=shedding.max_slices,
             notes=notes,
             flow_stride=shedding.flow_stride,
             text_only=shedding.text_only,

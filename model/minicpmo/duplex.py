@@ -195,12 +195,12 @@ class DuplexSession:
         """Return the sound of a speaking unit; a cut turn loses what is pending."""
         if self.speech is None or self._is_silent(unit):
             return None
-        self.speech.set_flow_stride(unit.flow_stride)
         if decoded.is_listen:
             if decoded.cuts_turn:
                 self.speech.reset_turn(keep_decoder_context=not decoded.yielded)
             return None
         started = self._clock()
+        self.speech.set_flow_stride(unit.flow_stride)
         sound = self.speech.speak(decoded.ids, decoded.hidden, decoded.text, decoded.end_of_turn)
         timings.speech = self._clock() - started
         return sound
