@@ -56,7 +56,7 @@ class Mode(enum.Enum):
 class Engine:
     """Implements :class:`minicpmo.protocol.Backend` on weights in this process.
 
-    model, tokenizer, voices: what all sessions share.
+    model, tokenizer, voices: what all sessions share. quantization: of the language model.
     """
 
     def __init__(
@@ -65,7 +65,9 @@ class Engine:
         tokenizer: TextTokenizer,
         voices: VoiceLibrary,
         defaults: SessionDefaults,
+        quantization: Quantization = Quantization.NONE,
     ) -> None:
+        self.quantization = quantization
         self.model = model
         self.tokenizer = tokenizer
         self.voices = voices
@@ -136,7 +138,7 @@ class Engine:
         model = load_model(folder, config, place, kind, progress, quantized, cache)
         tokenizer = PretrainedTokenizer(folder)
         voices = VoiceLibrary(model, folder / 'assets')
-        return cls(model, tokenizer, voices, defaults)
+        return cls(model, tokenizer, voices, defaults, quantized)
 
     def prepare(self, system_prompt: Optional[str] = None, **options: object) -> DuplexSession:
         """Return a new duplex session; see ``session_option.OPTION_NAMES`` for the options.

@@ -118,7 +118,13 @@ def _quantize_block(weight: Tensor, how: TensorFormat) -> QuantizedMatrix:
     if how.code is Code.INT4:
         codes = pack_nibbles(chosen.qdata + NIBBLE_MIDDLE)
         return QuantizedMatrix(how, codes, chosen.scale, chosen.zero_point)
-    return QuantizedMatrix(how, chosen.qdata, chosen.scale.float())
+    codes, scale = chosen.qdata, chosen.scale.float()
+    if how.code is Code.FP8:
+        # torchao divides a row of zeros by its scale, which is zero.
+        empty = scale == 0
+        codes = codes.view(torch.uint8).masked_fill(empty, 0).view(codes.dtype)
+        scale = scale.masked_fill(empty, 1.0)
+    return QuantizedMatrix(how, codes, scale)
 
 
 def _configuration(library: Any, how: TensorFormat) -> Any:
