@@ -13,7 +13,8 @@ import torch
 
 from minicpmo.config import AudioConfig, LanguageConfig, ModelConfig, SpeechConfig, VisionConfig
 from minicpmo.quantization.conversion import tensor_formats
-from minicpmo.quantization.scheme import Quantization, packed_bytes
+from minicpmo.quantization.quantizer import BLOCK_WEIGHTS, BYTES_PER_BLOCK_WEIGHT
+from minicpmo.quantization.scheme import Quantization, TensorFormat, packed_bytes
 from minicpmo.speech.token2wav_config import Token2WavConfig
 
 PART_NAMES = {
@@ -43,7 +44,7 @@ _FLOAT32 = 4
 
 
 Stored = TypeVar('Stored')
-KINDS = ('weights', 'cache', 'graphs', 'peak', 'runtime')
+KINDS = ('weights', 'cache', 'graphs', 'peak', 'loading', 'runtime')
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class MemoryItem:
     """One line of the table.
 
     kind: 'weights', 'cache' (per session), 'graphs' (what captured steps compute in), 'peak' (work
-    space, the largest counts) or 'runtime' (what CUDA itself takes).
+    space, the largest counts), 'loading' (all there is before caches and other parts are) or
+    'runtime' (what CUDA itself takes).
     """
 
     name: str
@@ -84,7 +86,8 @@ class MemoryPlan:
     @property
     def allocated(self) -> int:
         """Return the largest number of bytes this program allocates at any time."""
-        return self.weights + self.caches + self._sum('graphs') + self.work_space
+        running = self.weights + self.caches + self._sum('graphs') + self.work_space
+        return max(running, self._sum('loading'))
 
     @property
     def total(self) -> int:
@@ -135,7 +138,8 @@ class MemoryRequest:
 def plan_memory(request: MemoryRequest) -> MemoryPlan:
     """Return the plan; nothing is allocated."""
     config, size = request.config, request.dtype.itemsize
-    items = _weight_items(request)
+    formats = tensor_formats(request.shapes, request.quantization)
+    items = _weight_items(request, formats) + _loading_items(request, formats)
     items += _language_items(config.llm, request.context_tokens, size)
     if config.vision is not None:
         peak = _vision_peak(config, config.vision, size, request.device_type)
@@ -162,8 +166,7 @@ def without_parts(tensors: Mapping[str, Stored], parts: Collection[str]) -> dict
     return {name: tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
 
 
-def _weight_items(request: MemoryRequest) -> list[MemoryItem]:
-    formats = tensor_formats(request.shapes, request.quantization)
+def _weight_items(request: MemoryRequest, formats: Mapping[str, TensorFormat]) -> list[MemoryItem]:
     sizes = dict.fromkeys(PART_NAMES, 0)
     for name, shape in request.shapes.items():
         part = name.split('.', 1)[0]
@@ -177,6 +180,24 @@ def _weight_items(request: MemoryRequest) -> list[MemoryItem]:
         for part, size in sizes.items()
         if size
     ]
+
+
+def _loading_items(
+    request: MemoryRequest, formats: Mapping[str, TensorFormat]
+) -> list[MemoryItem]:
+    """Return what there is while the largest matrix is quantised, all others being there."""
+    if not formats:
+        return []
+    packed = {
+        name: packed_bytes(request.shapes[name], how, request.dtype)
+        for name, how in formats.items()
+    }
+    largest = max(packed, key=lambda name: prod(request.shapes[name]))
+    unquantized = prod(request.shapes[largest]) * request.dtype.itemsize
+    block = BLOCK_WEIGHTS * BYTES_PER_BLOCK_WEIGHT
+    # Its codes are there twice while its blocks are joined.
+    size = sum(packed.values()) + packed[largest] + unquantized + block
+    return [MemoryItem('quantising', 'loading', size)]
 
 
 def _language_items(config: LanguageConfig, tokens: int, size: int) -> list[MemoryItem]:

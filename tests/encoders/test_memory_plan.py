@@ -101,8 +101,8 @@ def test_every_suggestion_was_computed_to_fit(full, monkeypatch):
     )
     narrow = fitting(full, 9 * gib, gpu)
     assert all(total <= 9 * gib and 'int4' in option for option, total in narrow) and narrow
-    tiny = fitting(full, 6 * gib, gpu)
-    assert len(tiny) == 1 and tiny[0][1] <= 6 * gib and 'parts without vision' in tiny[0][0]
+    tiny = fitting(full, 7 * gib, gpu)
+    assert len(tiny) == 1 and tiny[0][1] <= 7 * gib and 'parts without vision' in tiny[0][0]
     assert fitting(full, 3 * gib, gpu) == []
     with pytest.raises(MemoryShortageError, match='nothing makes it fit'):
         require_fit(full, 3 * gib, gpu)
@@ -151,9 +151,9 @@ from minicpmo.config import ModelConfig
 from minicpmo.protocol import Unit
 import numpy as np
 
-def anonymous():
+def resident():
     with open('/proc/self/status') as file:
-        return next(int(l.split()[1]) << 10 for l in file if l.startswith('RssAnon'))
+        return next(int(l.split()[1]) << 10 for l in file if l.startswith('VmRSS'))
 
 torch.set_num_threads(1)
 small, large, kind = sys.argv[1:]
@@ -164,18 +164,18 @@ def converse(folder):
     session.step(Unit(0, np.zeros(16000, np.float32), (picture,)))
     return engine, session
 first = converse(small)  # libraries and thread pools are not the model's
-before = anonymous()
+before = resident()
 kept = converse(large)
 config = ModelConfig.from_folder(large)
 plan = plan_memory(memory_request(
     large, config, torch.device('cpu'), torch.bfloat16, 4096, kept[0].quantization))
-print(anonymous() - before, plan.weights, plan.weights + plan.caches, plan.total)
+print(resident() - before, plan.weights, plan.weights + plan.caches, plan.total)
 """
 
 
 @pytest.mark.parametrize('kind', ['none', 'int4'])
 def test_process_takes_what_was_planned(tmp_path, kind):
-    """A model of 150 MB in a process of its own, resident memory without mapped files.
+    """A model of 140 MB in a process of its own, by its resident memory.
 
     The plan is an upper bound of what is in use at once; what is held afterwards must lie
     between the weights and the plan, within a tenth.

@@ -21,8 +21,10 @@ from torch import Tensor, nn
 from minicpmo.errors import QuantizationError
 from minicpmo.quantization.scheme import Code, TensorFormat
 
-BLOCK_WEIGHTS = 1 << 24
-"""Weights that are worked on together; bounds the extra memory to about 300 MB."""
+BLOCK_WEIGHTS = 1 << 22
+"""Weights that are worked on together; bounds the extra memory."""
+BYTES_PER_BLOCK_WEIGHT = 16
+"""Extra memory per weight of a block: its value and what torchao makes of it, in float32."""
 NIBBLE_MIDDLE = 8
 
 
