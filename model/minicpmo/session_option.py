@@ -90,6 +90,7 @@ STANDARD_OPTIONS: dict[str, Any] = {
     'voice': 'auto',
 }
 """Where neither caller nor model folder says otherwise: endless, with the official window."""
+BASIC = (WindowMode.BASIC, WindowMode.BASIC.value)
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def merged_options(defaults: SessionDefaults, options: Mapping[str, Any]) -> dic
     require_known(options, 'prepare')
     merged = {**STANDARD_OPTIONS, **defaults.options, **options}
     named = {*defaults.options, *options}
-    if 'context_tokens' in options and not named & {'window_high', 'window_low'}:
+    free = not named & {'window_high', 'window_low'}
+    if 'context_tokens' in options and free and merged['window_mode'] in BASIC:
         merged.update(_window_within(options['context_tokens']))
     return merged
 
@@ -154,7 +156,9 @@ def _window_within(context_tokens: object) -> dict[str, int]:
         return {}  # refused where types are checked
     high = min(context_tokens - UNIT_RESERVE, STANDARD_OPTIONS['window_high'])
     if high < UNIT_RESERVE:
-        return {}
+        raise ConfigurationError(
+            f'context_tokens is {context_tokens}; a basic window needs {2 * UNIT_RESERVE} or more'
+        )
     low = high * STANDARD_OPTIONS['window_low'] // STANDARD_OPTIONS['window_high']
     return {'window_high': high, 'window_low': low}
 

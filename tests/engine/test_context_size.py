@@ -4,6 +4,7 @@
 
 import pytest
 
+from minicpmo.errors import ConfigurationError
 from minicpmo.session_option import STANDARD_OPTIONS, SessionDefaults, duplex_options
 from minicpmo.session_option import merged_options as merged
 
@@ -33,3 +34,8 @@ def test_a_window_that_was_named_stays():
 def test_other_windows_take_the_cache_as_it_is():
     options = duplex_options(merged(PLAIN, {'context_tokens': 1000, 'window_mode': 'context'}))
     assert options.cache_rows == 1000
+
+
+def test_a_cache_too_small_for_a_basic_window_is_refused():
+    with pytest.raises(ConfigurationError, match='2048 or more'):
+        merged(PLAIN, {'context_tokens': 2000})
