@@ -118,13 +118,15 @@ class Shedding:
 class LadderState:
     """Where the ladder stands.
 
-    position: index into the rungs in use. load: by whether the model spoke, measured on this
-    rung. measured: units since the last step. calm: units in a row under the limit to leave.
+    position: index into the rungs in use. loads: by whether the model spoke, measured on this
+    rung. load: the larger of them, a plain number because diagnostics read it in another thread.
+    measured: units since the last step. calm: units in a row under the limit to leave.
     patience: calm units needed to leave a rung. left_ago: units since each rung was left.
     """
 
     position: int = 0
-    load: dict[bool, float] = field(default_factory=dict)
+    loads: dict[bool, float] = field(default_factory=dict)
+    load: float = 0.0
     measured: int = 0
     calm: int = 0
     patience: dict[Rung, int] = field(default_factory=dict)
@@ -133,7 +135,8 @@ class LadderState:
     def reset(self) -> None:
         """Leave nothing out and forget what was measured."""
         self.position = self.measured = self.calm = 0
-        for values in (self.load, self.patience, self.left_ago):
+        self.load = 0.0
+        for values in (self.loads, self.patience, self.left_ago):
             values.clear()
 
 
@@ -160,7 +163,7 @@ class LoadLadder:
     @property
     def load(self) -> float:
         """Return the smoothed time of the slower kind of units, relative to the period."""
-        return max(self.state.load.values(), default=0.0)
+        return self.state.load
 
     def shedding(self, waiting: int) -> Shedding:
         """Return what is left out of the unit that is begun while ``waiting`` others wait."""
@@ -173,12 +176,22 @@ class LoadLadder:
             return Shedding(self.rung, f'units take {self.load * self.period:.2f} s')
         return Shedding(self.rung, 'units took too long')
 
-    def finish(self, seconds: float, spoke: bool, waiting: int) -> Step:
-        """Take in how long a unit took; return the step that follows from it."""
+    def finish(
+        self, seconds: float, spoke: bool, waiting: int, used: Optional[Rung] = None
+    ) -> Step:
+        """Take in how long a unit took; return the step that follows from it.
+
+        waiting: units that wait now. used: the rung the unit was processed on, None for
+        :attr:`rung`. A unit relieved of more than that is no proof that less would do.
+        """
         state = self.state
-        newest, before = seconds / self.period, state.load.get(spoke)
-        smoothed = newest if before is None else before + SMOOTHING * (newest - before)
-        state.load[spoke] = smoothed
+        newest, before = seconds / self.period, state.loads.get(spoke)
+        if before is not None:
+            relieved = used is not None and used > self.rung
+            change = max(newest - before, 0.0) if relieved else newest - before
+            newest = before + SMOOTHING * change
+        state.loads[spoke] = newest
+        state.load = max(state.loads.values())
         state.measured += 1
         for rung in state.left_ago:
             state.left_ago[rung] += 1
@@ -216,7 +229,8 @@ class LoadLadder:
         # Times of another rung say nothing about this one.
         self.state.position += by
         self.state.measured = self.state.calm = 0
-        self.state.load.clear()
+        self.state.loads.clear()
+        self.state.load = 0.0
 
 
 def next_step(

@@ -29,10 +29,7 @@ MOST_QUESTIONS = 8
 
 @dataclass(frozen=True)
 class UnitOutcome:
-    """One processed unit.
-
-    unit: what of it the model was given. queue_time, total_time: [s]. shedding: what was left out.
-    """
+    """One processed unit, as the model was given it; times are seconds."""
 
     unit: PendingUnit
     result: UnitResult
@@ -269,7 +266,7 @@ class InferenceWorker:
         self.state.failures_in_a_row = 0
         total = self._clock() - begun
         queued, behind = begun - pending.arrival, self.units_behind
-        self.ladder.finish(total, result.decision is Decision.SPEAK, behind)
+        self.ladder.finish(total, result.decision is Decision.SPEAK, behind, shedding.rung)
         self._callbacks.finished(UnitOutcome(pending, result, queued, total, behind, shedding))
 
     def _recover(self, text: str) -> None:

@@ -183,6 +183,19 @@ def test_each_rung_includes_those_before_it(rung, pictures, side, slices, stride
     assert (shed.flow_stride, shed.text_only) == (stride, silent)
 
 
+def test_units_relieved_because_others_wait_do_not_prove_that_all_is_well():
+    one = ladder()
+    one.finish(0.85, True, waiting=2)
+    one.finish(0.1, True, waiting=2, used=Rung.NO_PICTURE)
+    assert one.load == pytest.approx(0.85)
+    one.finish(1.25, True, waiting=2, used=Rung.NO_PICTURE)
+    assert one.rung is Rung.ONE_PICTURE, 'slow even so: that is proof enough'
+    one.reset()
+    one.finish(0.85, True, waiting=0)
+    one.finish(0.1, True, waiting=0, used=Rung.EVERYTHING)
+    assert one.load < 0.85
+
+
 def test_reset_forgets_everything():
     one = ladder()
     run(one, 2.0, 9)
