@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import torch
 
-from minicpmo.config import AudioConfig, LanguageConfig, ModelConfig, SpeechConfig, VisionConfig
+from minicpmo.config import AudioConfig, ModelConfig, SpeechConfig, VisionConfig
 from minicpmo.quantization.conversion import tensor_formats
 from minicpmo.quantization.quantizer import BLOCK_WEIGHTS, BYTES_PER_BLOCK_WEIGHT
 from minicpmo.quantization.scheme import Quantization, TensorFormat, packed_bytes
@@ -40,6 +40,8 @@ UNIT_ROWS = 1024
 """Rows of the largest unit: ten picture pieces and an answer."""
 CUDA_RUNTIME_BYTES = 700 << 20
 """Kernels, library handles and workspaces of a CUDA process."""
+BYTES_PER_ROUNDED_VALUE = 17
+"""What is multiplied in eight bits: value, code, product and two scaled copies of it."""
 _FLOAT32 = 4
 
 
@@ -140,7 +142,7 @@ def plan_memory(request: MemoryRequest) -> MemoryPlan:
     config, size = request.config, request.dtype.itemsize
     formats = tensor_formats(request.shapes, request.quantization)
     items = _weight_items(request, formats) + _loading_items(request, formats)
-    items += _language_items(config.llm, request.context_tokens, size)
+    items += _language_items(request)
     if config.vision is not None:
         peak = _vision_peak(config, config.vision, size, request.device_type)
         items.append(MemoryItem('vision', 'peak', peak))
@@ -200,10 +202,14 @@ def _loading_items(
     return [MemoryItem('quantising', 'loading', size)]
 
 
-def _language_items(config: LanguageConfig, tokens: int, size: int) -> list[MemoryItem]:
+def _language_items(request: MemoryRequest) -> list[MemoryItem]:
+    config, tokens = request.config.llm, request.context_tokens
+    size = request.dtype.itemsize
     rows_per_token = 2 * config.num_hidden_layers * config.num_key_value_heads
     rows = min(UNIT_ROWS, tokens)
     layer = rows * (3 * config.intermediate_size + 6 * config.hidden_size) * size
+    if request.quantization in (Quantization.INT8, Quantization.FP8):
+        layer += rows * config.intermediate_size * BYTES_PER_ROUNDED_VALUE
     chooser = 8 * config.vocab_size * _FLOAT32
     return [
         MemoryItem('keys and values', 'cache', rows_per_token * config.head_dim * tokens * size),
