@@ -32,6 +32,7 @@ setup(
     install_requires=requirements('engine'),
     extras_require={
         'gpu': ['triton>=3.0; platform_system == "Linux"'],
+        'quantization': ['torchao>=0.14'],
         'audio': requirements('audio'),
         'media': requirements('media'),
         'home': requirements('home'),

@@ -18,14 +18,18 @@ import numpy as np
 import torch
 
 from benchmarks.latency.copy_bandwidth import copy_bandwidth, decode_bytes
-from benchmarks.latency.model_size import SIZES
+from benchmarks.latency.model_size import PROMPT_CODES, SIZES
 from benchmarks.latency.session_engine import SessionEngine
 from benchmarks.latency.unit_engine import UnitCost, UnitEngine, UnitKind, load_adapter
 from benchmarks.measurement import print_and_record, summary
+from minicpmo.available_memory import available_memory
 from minicpmo.checkpoint import empty_model, expected_shapes
 from minicpmo.engine import DTYPES, choose_device, choose_dtype
 from minicpmo.errors import ConfigurationError
-from minicpmo.memory_plan import available_memory, plan_memory
+from minicpmo.memory_advice import require_fit
+from minicpmo.memory_plan import MemoryRequest
+from minicpmo.quantization.scheme import Quantization, require_hardware
+from minicpmo.speech.token2wav_config import FRAMES_PER_CODE
 
 WARM_UP = 3
 TEXT_TOKENS = 8
@@ -80,11 +84,15 @@ def counts_of(engine: UnitEngine, costs: Costs) -> dict[str, Any]:
 
 
 def floor_of(
-    size: str, device: torch.device, dtype: torch.dtype, speaking: Sequence[UnitCost]
+    size: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: Quantization,
+    speaking: Sequence[UnitCost],
 ) -> dict[str, float]:
     """Return the bandwidth, the floor of one decoded token and the measured ratio to it."""
     bandwidth = copy_bandwidth(device)
-    floor = decode_bytes(SIZES[size].model.llm, dtype) / bandwidth
+    floor = decode_bytes(SIZES[size].model.llm, dtype, quantization) / bandwidth
     decoded = np.median([unit.stages['decode'] / (unit.forwards - 1) for unit in speaking])
     return {
         'copy_gigabytes_per_second': bandwidth / 1e9,
@@ -94,13 +102,22 @@ def floor_of(
     }
 
 
-def require_memory(size: str, device: torch.device, dtype: torch.dtype) -> None:
+def require_memory(
+    size: str, device: torch.device, dtype: torch.dtype, quantization: Quantization
+) -> None:
     """Print the plan; raise ConfigurationError if the model does not fit on the device."""
+    require_hardware(quantization, device, dtype)
     config = SIZES[size].model
     shapes = expected_shapes(empty_model(config))
-    plan = plan_memory(config, shapes, dtype, device_type=device.type)
-    plan.require_fit(available_memory(device))
-    print(plan.table())
+    request = MemoryRequest(
+        config,
+        shapes,
+        dtype,
+        device_type=device.type,
+        quantization=quantization,
+        voice_frames=PROMPT_CODES * FRAMES_PER_CODE,
+    )
+    print(require_fit(request, available_memory(device), device).table())
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -109,6 +126,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--size', choices=SIZES, default='nano')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--dtype', default='auto', choices=('auto', *DTYPES))
+    parser.add_argument(
+        '--quantization', default='none', choices=[kind.value for kind in Quantization]
+    )
     parser.add_argument('--units', type=int, default=40, help='measured units of every kind')
     parser.add_argument('--context', type=int, default=0, help='rows in the cache beforehand')
     parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
@@ -125,8 +145,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         device = choose_device(options.device)
         dtype = choose_dtype(options.dtype, device)
-        require_memory(options.size, device, dtype)
-        engines: list[UnitEngine] = [SessionEngine(options.size, device, dtype, options.context)]
+        quantization = Quantization.parse(options.quantization)
+        require_memory(options.size, device, dtype, quantization)
+        engines: list[UnitEngine] = [
+            SessionEngine(options.size, device, dtype, options.context, quantization)
+        ]
         engines += [load_adapter(a, options.size, device, dtype) for a in options.adapter]
     except ConfigurationError as error:
         print(error)
@@ -155,12 +178,15 @@ def run(
         rows.update(rows_of(engine, costs))
         counts[engine.name] = counts_of(engine, costs)
         if isinstance(engine, SessionEngine):
-            floor = floor_of(options.size, device, dtype, costs['speak'])
+            floor = floor_of(
+                options.size, device, dtype, Quantization(options.quantization), costs['speak']
+            )
         engine.close()
     hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
     details = {
         'device': hardware,
         'dtype': str(dtype).removeprefix('torch.'),
+        'quantization': options.quantization,
         'threads': torch.get_num_threads(),
         'torch': torch.__version__,
         'text_tokens': TEXT_TOKENS,
@@ -169,6 +195,8 @@ def run(
         'floor': floor,
     }
     name = f'unit_latency_{options.size}_{device.type}_{details["dtype"]}'
+    if options.quantization != 'none':
+        name = f'{name}_{options.quantization}'
     print_and_record(name, rows, options.record, **details)
     print_details(counts, floor)
 

@@ -286,7 +286,9 @@ class InferenceNode(LifecycleNode):
             'units rejected': worker.state.rejected,
             'units malformed': self._malformed,
             'units lost': worker.queue.lost,
-            'pictures shed': worker.queue.images_shed,
+            'pictures shed': worker.state.pictures_shed,
+            'shedding': worker.ladder.rung.says,
+            'load': round(worker.ladder.load, 2),
             'context tokens': self._context_tokens,
             'last error': worker.state.last_error,
         }

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / '.venv'
 PYTHON = VENV / 'bin' / 'python'
 STAMP = VENV / 'minicpmo_requirements.sha256'
-REQUIREMENTS = ('engine', 'audio', 'media', 'home', 'ros', 'dev')
+REQUIREMENTS = ('engine', 'quantization', 'audio', 'media', 'home', 'ros', 'dev')
 TORCH_VERSION = '2.13.0'
 
 VOICES = '/usr/share/festival/voices'

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from math import prod
 import time
 
 import torch
 
 from minicpmo.config import LanguageConfig
+from minicpmo.quantization.scheme import LANGUAGE_HEAD, Quantization, format_of, packed_bytes
 
 _REPEATS = 10
 
@@ -35,11 +37,31 @@ def _finish(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def decode_bytes(config: LanguageConfig, dtype: torch.dtype) -> int:
+def decode_bytes(
+    config: LanguageConfig,
+    dtype: torch.dtype,
+    quantization: Quantization = Quantization.NONE,
+) -> int:
     """Return the bytes of weights one decoded token reads: all layers and the vocabulary head."""
-    query = config.num_attention_heads * config.head_dim
-    keys = config.num_key_value_heads * config.head_dim
-    attention = config.hidden_size * (2 * query + 2 * keys)
-    feed_forward = 3 * config.hidden_size * config.intermediate_size
-    layers = config.num_hidden_layers * (attention + feed_forward)
-    return (layers + config.vocab_size * config.hidden_size) * dtype.itemsize
+    layer = {
+        'self_attn.q_proj': (config.num_attention_heads * config.head_dim, config.hidden_size),
+        'self_attn.k_proj': (config.num_key_value_heads * config.head_dim, config.hidden_size),
+        'self_attn.v_proj': (config.num_key_value_heads * config.head_dim, config.hidden_size),
+        'self_attn.o_proj': (config.hidden_size, config.num_attention_heads * config.head_dim),
+        'mlp.gate_proj': (config.intermediate_size, config.hidden_size),
+        'mlp.up_proj': (config.intermediate_size, config.hidden_size),
+        'mlp.down_proj': (config.hidden_size, config.intermediate_size),
+    }
+    shapes = {f'llm.model.layers.0.{name}.weight': shape for name, shape in layer.items()}
+    head = {LANGUAGE_HEAD: (config.vocab_size, config.hidden_size)}
+
+    def size(matrices: dict[str, tuple[int, int]]) -> int:
+        formats = {name: format_of(name, shape, quantization) for name, shape in matrices.items()}
+        return sum(
+            packed_bytes(shape, how, dtype)
+            if (how := formats[name])
+            else prod(shape) * dtype.itemsize
+            for name, shape in matrices.items()
+        )
+
+    return config.num_hidden_layers * size(shapes) + size(head)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
+from minicpmo.checkpoint import assign_weight, empty_model, expected_shapes
 from minicpmo.config import (
     AudioConfig,
     LanguageConfig,
@@ -19,6 +20,9 @@ from minicpmo.config import (
     VisionConfig,
 )
 from minicpmo.model import OmniModel
+from minicpmo.quantization.conversion import assign_matrix, install, tensor_formats
+from minicpmo.quantization.quantizer import quantize
+from minicpmo.quantization.scheme import Quantization
 from minicpmo.speech.flow_cache import Generation, Prompt
 from minicpmo.speech.synthesizer import ModelSpeech
 from minicpmo.speech.token2wav import Token2Wav
@@ -31,6 +35,7 @@ from minicpmo.speech.token2wav_config import (
     VocoderConfig,
 )
 
+WEIGHT_SPREAD = 0.02
 PROMPT_CODES = 125
 """A reference voice of five seconds."""
 
@@ -96,14 +101,39 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def random_model(size: Size, device: torch.device, dtype: torch.dtype) -> OmniModel:
+def random_model(
+    size: Size,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: Quantization = Quantization.NONE,
+) -> OmniModel:
     """Return a model with random weights, made on the device."""
     torch.manual_seed(0)
-    with default_dtype(dtype), torch.device(device):
-        model = OmniModel(size.model)
+    if quantization is not Quantization.NONE:
+        model = _quantized_model(size, device, dtype, quantization)
+    else:
+        with default_dtype(dtype), torch.device(device):
+            model = OmniModel(size.model)
     if model.tts is not None:
         model.tts.prepare()
     return model.requires_grad_(False).eval()
+
+
+def _quantized_model(
+    size: Size, device: torch.device, dtype: torch.dtype, quantization: Quantization
+) -> OmniModel:
+    """Return the model filled tensor by tensor, so that it never is there unquantised."""
+    model = empty_model(size.model)
+    shapes = expected_shapes(model)
+    formats = tensor_formats(shapes, quantization)
+    install(model, shapes, formats)
+    for name, shape in shapes.items():
+        tensor = WEIGHT_SPREAD * torch.randn(shape, device=device, dtype=dtype)
+        if name in formats:
+            assign_matrix(model, name, quantize(tensor, formats[name]), dtype)
+        else:
+            assign_weight(model, name, tensor)
+    return model
 
 
 def speech_factory(
@@ -118,7 +148,7 @@ def speech_factory(
     sound.flow.requires_grad_(False).eval().prepare()
     sound.vocoder.requires_grad_(False).eval().prepare()
     voice = sound.prepare_voice(_random_prompt(size.sound, device))
-    return lambda: ModelSpeech(decoder, sound, voice)
+    return lambda: ModelSpeech.duplex(decoder, sound, voice)
 
 
 def _random_prompt(config: Token2WavConfig, device: torch.device) -> Prompt:

@@ -18,6 +18,7 @@ from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.protocol import Unit, UnitTimings
+from minicpmo.quantization.scheme import Quantization
 from minicpmo.special_token import TOKEN_NAMES, SpecialTokens
 from minicpmo.stream_encoder import StreamEncoder
 
@@ -77,10 +78,15 @@ class SessionEngine:
     name = 'minicpmo'
 
     def __init__(
-        self, size: str, device: torch.device, dtype: torch.dtype, context: int = 0
+        self,
+        size: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        context: int = 0,
+        quantization: Quantization = Quantization.NONE,
     ) -> None:
         self._device, self._context = device, context
-        model = random_model(SIZES[size], device, dtype)
+        model = random_model(SIZES[size], device, dtype, quantization)
         self._tokenizer = IdTokenizer(model.config.llm.vocab_size)
         self._tokens = SpecialTokens.from_tokenizer(self._tokenizer)
         speech = speech_factory(SIZES[size], model, device)()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 import importlib
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ BACKENDS = {'minicpmo': 'minicpmo.backend:load_backend'}
 def load_backend(parameters: InferenceParameters, progress: Progress) -> Backend:
     """Import the engine and load its weights; may take minutes.
 
-    The function behind the name is called as ``load(folder, device, dtype, progress)``; 'auto' is
-    left to it.
+    The function behind the name is called as ``load(folder, device, dtype, progress)``, with the
+    options of :func:`load_options` that the user set as keywords; 'auto' is left to it.
 
     :param progress: called with bytes read so far and in all.
 
-    :raises BackendError: when there is no such engine.
+    :raises BackendError: when there is no such engine, or it does not know such an option.
     """
     target = BACKENDS.get(parameters.backend, parameters.backend)
     module, _, function = target.partition(':')
@@ -45,7 +46,21 @@ def load_backend(parameters: InferenceParameters, progress: Progress) -> Backend
         ) from error
     _set_threads(parameters.torch_threads)
     folder = model_folder(parameters.model_path)
-    return load(folder, parameters.device, parameters.dtype, progress)
+    options = _taken(load, load_options(parameters), parameters.backend)
+    return load(folder, parameters.device, parameters.dtype, progress, **options)
+
+
+def load_options(parameters: InferenceParameters) -> dict[str, Any]:
+    """Return the options of loading that the user set; the others stay the engine's."""
+    options: dict[str, Any] = {}
+    if parameters.quantization != 'none':
+        options['quantization'] = parameters.quantization
+        options['quantization_cache'] = parameters.quantization_cache
+    if parameters.parts != 'all':
+        options['parts'] = tuple(filter(None, map(str.strip, parameters.parts.split(','))))
+    if parameters.max_context_tokens:
+        options['context_tokens'] = parameters.max_context_tokens
+    return options
 
 
 def session_options(parameters: InferenceParameters) -> dict[str, Any]:
@@ -70,6 +85,21 @@ def session_options(parameters: InferenceParameters) -> dict[str, Any]:
         options['instruction_suffix'] = action_instruction(skills)
     options['spoken_mask'] = SpokenTokenMask
     return options
+
+
+def _taken(load: Callable[..., Backend], options: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the options that an engine takes; raise BackendError for one it has to know.
+
+    The context is a session's option as well: an engine may do without it while it loads.
+    """
+    parameters = inspect.signature(load).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return options
+    unknown = options.keys() - {parameter.name for parameter in parameters}
+    needed = sorted(unknown - {'context_tokens'})
+    if needed:
+        raise BackendError(f'backend {name!r} does not know {", ".join(needed)}; leave it out')
+    return {key: value for key, value in options.items() if key not in unknown}
 
 
 def _set_threads(count: int) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from minicpmo_ros.diagnostics import Level
+from minicpmo_ros.inference.load_shedding import Rung
 from minicpmo_ros.inference.worker import InferenceWorker
 
 
@@ -14,8 +15,9 @@ def judge(worker: InferenceWorker, malformed: int) -> tuple[Level, str]:
         return Level.ERROR, f'the model failed: {worker.state.last_error}; call ~/reset'
     if worker.queue.lost:
         return Level.ERROR, 'units were lost: this machine is too slow for this model'
-    if worker.units_behind:
-        return Level.WARN, 'behind: pictures are left out to catch up'
+    shedding = worker.ladder.shedding(worker.units_behind)
+    if shedding.rung is not Rung.EVERYTHING:
+        return Level.WARN, f'too slow: {shedding.rung.says} ({shedding.reason})'
     if malformed:
         return Level.WARN, 'malformed units were dropped'
     return Level.OK, 'keeping up'

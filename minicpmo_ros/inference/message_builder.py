@@ -102,6 +102,8 @@ def unit_report(outcome: UnitOutcome, turn_id: int, epoch: int, delay: float) ->
         context_tokens=result.context_tokens,
         units_behind=outcome.units_behind,
         images_dropped=unit.images_dropped,
+        shedding=int(outcome.shedding.rung),
+        shedding_reason=outcome.shedding.reason,
     )
     message.header.stamp = message.audio_begin
     return message

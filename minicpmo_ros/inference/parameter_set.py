@@ -30,6 +30,25 @@ class InferenceParameters:
         choices=('auto', 'float32', 'bfloat16', 'float16'),
         read_only=True,
     )
+    quantization: str = parameter(
+        'none',
+        'number format of the language model; int4 takes the least memory, fp8 needs an Ada or '
+        'Hopper GPU (docs/hardware.md)',
+        choices=('none', 'int8', 'int4', 'fp8'),
+        read_only=True,
+    )
+    quantization_cache: str = parameter(
+        'auto',
+        'folder for the quantised model, which makes the next start shorter; auto: '
+        '~/.cache/minicpmo; none: keep nothing',
+        read_only=True,
+    )
+    parts: str = parameter(
+        'all',
+        'parts of the model to load besides the language model, of vision, audio and speech, '
+        'separated by commas; what is left out takes no memory',
+        read_only=True,
+    )
     voice: str = parameter(
         'auto',
         'how speech is made; auto takes the model where it has a speech decoder, else espeak',

@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Units that wait for the model, and what is left out when the model falls behind."""
+"""Units that wait for the model."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class PendingUnit:
     speech_fraction: float = float('nan')
     images_dropped: int = 0
 
-    def without_images(self, keep: int = 0) -> PendingUnit:
-        """Return the unit with only its ``keep`` newest pictures."""
-        if len(self.images) <= keep:
+    def without_images(self, keep: Optional[int] = 0) -> PendingUnit:
+        """Return the unit with only its ``keep`` newest pictures; None keeps all."""
+        if keep is None or len(self.images) <= keep:
             return self
         kept = self.images[len(self.images) - keep :]
         dropped = self.images_dropped + len(self.images) - keep
@@ -41,17 +41,15 @@ class PendingUnit:
 
 @dataclass
 class UnitQueue:
-    """First in, first out; sheds pictures first and audio only at its bound.
+    """First in, first out; nothing is lost below its bound.
 
-    Policy, applied when a unit is taken while others wait behind it: with one or more units
-    waiting only the newest picture is kept, with two or more none. A unit's audio is never shed to
-    catch up. Only when ``capacity`` units wait, which means the machine cannot run this model at
-    all, the oldest one is lost; ``lost`` counts that and the node reports it as an error.
+    What is left out of units to catch up is decided in ``load_shedding``. Only when ``capacity``
+    units wait, which means the machine cannot run this model at all, the oldest one is lost;
+    ``lost`` counts that and the node reports it as an error.
     """
 
     capacity: int = 30
     lost: int = 0
-    images_shed: int = 0
     _units: deque[PendingUnit] = field(default_factory=deque)
 
     def __len__(self) -> int:
@@ -65,16 +63,8 @@ class UnitQueue:
         self._units.append(unit)
 
     def take(self) -> Optional[PendingUnit]:
-        """Remove and return the oldest unit, relieved of pictures when others wait."""
-        if not self._units:
-            return None
-        unit = self._units.popleft()
-        waiting = len(self._units)
-        if waiting == 0:
-            return unit
-        relieved = unit.without_images(keep=1 if waiting == 1 else 0)
-        self.images_shed += relieved.images_dropped - unit.images_dropped
-        return relieved
+        """Remove and return the oldest unit."""
+        return self._units.popleft() if self._units else None
 
     def clear(self) -> int:
         """Forget all waiting units and return how many there were."""

@@ -12,12 +12,11 @@ import threading
 import traceback
 from typing import Optional
 
-import numpy as np
-
 from minicpmo.errors import MiniCPMOError
-from minicpmo.protocol import Heard, Session, Unit, UnitResult
-from minicpmo_ros.errors import AssistantError, MessageError
-from minicpmo_ros.inference.picture import decode_picture
+from minicpmo.protocol import Decision, Heard, Session, Unit, UnitResult
+from minicpmo_ros.errors import AssistantError
+from minicpmo_ros.inference.load_shedding import LoadLadder, Shedding
+from minicpmo_ros.inference.picture import readable_pictures
 from minicpmo_ros.inference.question_budget import QuestionBudget
 from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
 from minicpmo_ros.message_bytes import to_float32
@@ -30,13 +29,14 @@ MOST_QUESTIONS = 8
 
 @dataclass(frozen=True)
 class UnitOutcome:
-    """One processed unit. ``queue_time`` and ``total_time`` are seconds."""
+    """One processed unit, as the model was given it; times are seconds."""
 
     unit: PendingUnit
     result: UnitResult
     queue_time: float
     total_time: float
     units_behind: int
+    shedding: Shedding = Shedding()
 
 
 @dataclass
@@ -49,6 +49,7 @@ class WorkerState:
     failures_in_a_row: int = 0
     last_error: str = ''
     paused: bool = False
+    pictures_shed: int = 0
 
     @property
     def failed(self) -> bool:
@@ -91,6 +92,7 @@ class InferenceWorker:
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
     Questions are asked only when nothing else is to do, nobody speaks and the budget allows it.
 
+    ladder: decides what is left out of units when the model is too slow.
     camera: false takes the pictures out of all units, also of those that wait.
     budget: bounds the time for questions.
 
@@ -111,6 +113,7 @@ class InferenceWorker:
         self._clock = clock
         self._vision = vision
         self.camera = True
+        self.ladder = LoadLadder(vision, session.flow_steps > 0)
         self.budget = QuestionBudget(0.0)
         self._last_unit: Optional[PendingUnit] = None
         self._turn_open = False
@@ -242,26 +245,29 @@ class InferenceWorker:
         begun = self._clock()
         if not self.camera:
             pending = pending.without_images()
+        shedding = self.ladder.shedding(self.units_behind)
+        whole, pending = pending, pending.without_images(shedding.pictures)
+        self.state.pictures_shed += len(whole.images) - len(pending.images)
         self._callbacks.started(pending)
-        images = self._pictures(pending) if self._vision else ()
-        unit = Unit(self._next_index, to_float32(pending.audio), images, notes=notes)
+        files = pending.images if self._vision else ()
+        unit = Unit(
+            self._next_index,
+            to_float32(pending.audio),
+            readable_pictures(files, shedding.longest_side, self._report),
+            max_slices=shedding.max_slices,
+            notes=notes,
+            flow_stride=shedding.flow_stride,
+            text_only=shedding.text_only,
+        )
         result = self._session.step(unit)
         self._next_index += 1
         self._last_unit, self._turn_open = pending, result.turn_open
         self.state.units += 1
         self.state.failures_in_a_row = 0
         total = self._clock() - begun
-        queued = begun - pending.arrival
-        self._callbacks.finished(UnitOutcome(pending, result, queued, total, self.units_behind))
-
-    def _pictures(self, pending: PendingUnit) -> tuple[np.ndarray, ...]:
-        pictures = []
-        for data in pending.images:
-            try:
-                pictures.append(decode_picture(data))
-            except MessageError as error:  # the unit's audio is worth keeping
-                self._report(str(error))
-        return tuple(pictures)
+        queued, behind = begun - pending.arrival, self.units_behind
+        self.ladder.finish(total, result.decision is Decision.SPEAK, behind, shedding.rung)
+        self._callbacks.finished(UnitOutcome(pending, result, queued, total, behind, shedding))
 
     def _recover(self, text: str) -> None:
         self.state.failures += 1
@@ -276,6 +282,7 @@ class InferenceWorker:
 
     def _reset_session(self) -> None:
         self._session.reset()
+        self.ladder.reset()
         self._next_index = 0
         self.state.failures_in_a_row = 0
         self.state.last_error = ''

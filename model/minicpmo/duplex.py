@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from minicpmo.context_window import ContextWindow, UnitRecord, WindowMode
+from minicpmo.context_window import UnitRecord
 from minicpmo.conversation import Conversation
 from minicpmo.duplex_input import DuplexPrompt, InputEncoder
 from minicpmo.duplex_options import DuplexOptions
+from minicpmo.duplex_setup import new_chooser, new_window
 from minicpmo.errors import InputError, SessionStateError
 from minicpmo.language_stream import LanguageStream
 from minicpmo.llm import LanguageModel
 from minicpmo.protocol import Decision, Heard, Unit, UnitResult, UnitTimings
-from minicpmo.sampling import Draws, SeededDraws, TokenChooser
+from minicpmo.sampling import Draws
 from minicpmo.special_token import SpecialTokens
 from minicpmo.speech.protocol import SpeechSynthesizer
 from minicpmo.tokenizer import TextTokenizer
@@ -43,16 +44,19 @@ class DuplexState:
     last_index: index of the newest accepted unit, None before the first one.
     units: number of accepted units.
     last_unit: the newest unit's answer with its ids, None before the first one.
+    silent_turn: no speech is made until the turn ends.
     """
 
     last_index: Optional[int] = None
     units: int = 0
     turn_open: bool = False
     last_unit: Optional[DecodedUnit] = None
+    silent_turn: bool = False
 
     def reset(self) -> None:
         """Begin a new conversation."""
         self.last_index, self.units, self.turn_open, self.last_unit = None, 0, False, None
+        self.silent_turn = False
 
 
 class DuplexSession:
@@ -80,8 +84,8 @@ class DuplexSession:
         self.state = DuplexState()
         tokens = SpecialTokens.from_tokenizer(tokenizer)
         stream = LanguageStream(model, options.cache_rows)
-        self.chooser = _new_chooser(stream, tokens, tokenizer, options, draws)
-        window = _new_window(tokens, tokenizer, prompt, options)
+        self.chooser = new_chooser(stream, tokens, tokenizer, options, draws)
+        window = new_window(tokens, tokenizer, prompt, options)
         self.conversation = Conversation(stream, prompt, window, tokens)
         self.encoder = encoder
         self.speech = None if options.text_only else speech
@@ -93,6 +97,11 @@ class DuplexSession:
         self._question = YesNoQuestion.from_tokenizer(tokenizer)
         self._turn = TurnRecord(tokenizer.decode)
         self._closed = False
+
+    @property
+    def flow_steps(self) -> int:
+        """Return in how many steps speech is made, 0 where it is not made by the model."""
+        return 0 if self.speech is None else self.speech.flow_steps
 
     def step(self, unit: Unit) -> UnitResult:
         """Process one second of input; see :class:`minicpmo.protocol.Session`.
@@ -112,7 +121,7 @@ class DuplexSession:
         with torch.inference_mode():
             rows = self._input.encode(unit, parts, timings)
             decoded = self._answer(unit, rows, timings)
-            speech = self._speak(decoded, timings)
+            speech = self._speak(unit, decoded, timings)
         self._finish(unit, parts, decoded, speech)
         return self._result(unit, decoded, speech, timings)
 
@@ -180,18 +189,30 @@ class DuplexSession:
         timings.decode = self._clock() - prefilled
         return decoded
 
-    def _speak(self, decoded: DecodedUnit, timings: UnitTimings) -> Optional[np.ndarray]:
+    def _speak(
+        self, unit: Unit, decoded: DecodedUnit, timings: UnitTimings
+    ) -> Optional[np.ndarray]:
         """Return the sound of a speaking unit; a cut turn loses what is pending."""
-        if self.speech is None:
+        if self.speech is None or self._is_silent(unit):
             return None
         if decoded.is_listen:
             if decoded.cuts_turn:
                 self.speech.reset_turn(keep_decoder_context=not decoded.yielded)
             return None
         started = self._clock()
+        self.speech.set_flow_stride(unit.flow_stride)
         sound = self.speech.speak(decoded.ids, decoded.hidden, decoded.text, decoded.end_of_turn)
         timings.speech = self._clock() - started
         return sound
+
+    def _is_silent(self, unit: Unit) -> bool:
+        """Return whether this unit makes no speech; no turn begins to sound midway."""
+        assert self.speech is not None
+        silent = unit.text_only or (self.state.silent_turn and self.state.turn_open)
+        if silent and not self.state.silent_turn:
+            self.speech.reset_turn(keep_decoder_context=False)
+        self.state.silent_turn = silent
+        return silent
 
     def _finish(
         self,
@@ -252,38 +273,3 @@ class DuplexSession:
             raise InputError(f'the index of a unit is {unit.index!r}; pass a whole number')
         if last is not None and unit.index <= last:
             raise InputError(f'unit {unit.index} comes after unit {last}; pass units in order')
-
-
-def _new_chooser(
-    stream: LanguageStream,
-    tokens: SpecialTokens,
-    tokenizer: TextTokenizer,
-    options: DuplexOptions,
-    draws: Optional[Draws],
-) -> TokenChooser:
-    device = stream.cache.keys.device
-    return TokenChooser(
-        tokens,
-        stream.model.config.vocab_size,
-        tokenizer.bad_ids,
-        options.sampling,
-        draws or SeededDraws(options.seed, device),
-        device,
-    )
-
-
-def _new_window(
-    tokens: SpecialTokens,
-    tokenizer: TextTokenizer,
-    prompt: DuplexPrompt,
-    options: DuplexOptions,
-) -> ContextWindow:
-    carries = options.window.mode is WindowMode.CONTEXT
-    dropped = tokens.all_ids | tokenizer.special_ids
-    return ContextWindow(
-        options.window,
-        prompt.prefix_rows,
-        len(prompt.suffix_ids),
-        tuple(tokenizer.encode(options.window.marker)) if carries else (),
-        lambda token: token not in dropped,
-    )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 import enum
 import logging
 from pathlib import Path
@@ -12,17 +13,20 @@ from typing import Optional
 
 import torch
 
+from minicpmo.available_memory import available_memory
 from minicpmo.chat import ChatSession
 from minicpmo.chat_prompt import Content
-from minicpmo.checkpoint import load_model, plan_load
+from minicpmo.checkpoint import load_model, memory_request
 from minicpmo.config import PARTS, ModelConfig
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ConfigurationError
 from minicpmo.half_duplex import HalfDuplexSession
-from minicpmo.memory_plan import available_memory
+from minicpmo.memory_advice import require_fit
 from minicpmo.model import OmniModel
 from minicpmo.protocol import Capabilities
+from minicpmo.quantization.matrix_store import default_cache
+from minicpmo.quantization.scheme import Quantization, require_hardware
 from minicpmo.session_option import (
     SessionDefaults,
     chat_options,
@@ -33,7 +37,7 @@ from minicpmo.session_option import (
 from minicpmo.speech.silent_span import SilentSpanSpeech
 from minicpmo.stream_encoder import StreamEncoder
 from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer
-from minicpmo.voice_library import VoiceLibrary
+from minicpmo.voice_library import VoiceLibrary, reference_frames
 from minicpmo.yes_no import YesNoQuestion
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,7 +56,7 @@ class Mode(enum.Enum):
 class Engine:
     """Implements :class:`minicpmo.protocol.Backend` on weights in this process.
 
-    model, tokenizer, voices: what all sessions share.
+    model, tokenizer, voices: what all sessions share. quantization: of the language model.
     """
 
     def __init__(
@@ -61,7 +65,9 @@ class Engine:
         tokenizer: TextTokenizer,
         voices: VoiceLibrary,
         defaults: SessionDefaults,
+        quantization: Quantization = Quantization.NONE,
     ) -> None:
+        self.quantization = quantization
         self.model = model
         self.tokenizer = tokenizer
         self.voices = voices
@@ -86,6 +92,9 @@ class Engine:
         dtype: str = 'auto',
         parts: Optional[Collection[str]] = None,
         progress: Optional[Callable[[int, int], None]] = None,
+        quantization: str = 'none',
+        quantization_cache: Path | str = 'auto',
+        context_tokens: Optional[int] = None,
     ) -> Engine:
         """Load a model folder in the layout of the official release.
 
@@ -96,11 +105,17 @@ class Engine:
             dtype: 'float32', 'bfloat16', 'float16', or 'auto': float32 on a CPU, else bfloat16.
             parts: of 'vision', 'audio', 'speech'; None loads all the folder has.
             progress: called with bytes read so far and in all.
+            quantization: of the language model: 'none', 'int8', 'int4' or 'fp8'.
+            quantization_cache: folder for quantised matrices, which makes the next load shorter;
+                'auto' for one in the user's cache, 'none' to keep nothing.
+            context_tokens: size of a session's cache to plan memory for; that of the folder's
+                defaults if not given. Pass the same to :meth:`prepare`.
 
         Raises:
             CheckpointError: the folder is incomplete, damaged or does not fit its config.
-            ConfigurationError: an option or a config value is unknown, or the model does not fit
-                into the memory that is free.
+            QuantizationError: the quantisation cannot be had on this device.
+            MemoryShortageError: the model does not fit into the memory that is free.
+            ConfigurationError: an option or a config value is unknown.
         """
         folder = Path(folder)
         place = choose_device(device)
@@ -109,14 +124,21 @@ class Engine:
             config = config.without(*left_out_parts(parts))
         kind = choose_dtype(dtype, place)
         defaults = SessionDefaults.from_folder(folder)
-        rows = duplex_options(merged_options(defaults, {})).cache_rows
-        plan = plan_load(folder, config, place, kind, rows)
-        plan.require_fit(available_memory(place))
+        quantized = Quantization.parse(quantization)
+        require_hardware(quantized, place, kind)
+        given = {} if context_tokens is None else {'context_tokens': context_tokens}
+        rows = duplex_options(merged_options(defaults, given)).cache_rows
+        request = memory_request(folder, config, place, kind, rows, quantized)
+        frames = reference_frames(folder / 'assets')
+        if frames is not None:
+            request = replace(request, voice_frames=frames)
+        plan = require_fit(request, available_memory(place), place)
         _LOGGER.info('memory on %s\n%s', place, plan.table())
-        model = load_model(folder, config, place, kind, progress)
+        cache = cache_folder(quantization_cache)
+        model = load_model(folder, config, place, kind, progress, quantized, cache)
         tokenizer = PretrainedTokenizer(folder)
         voices = VoiceLibrary(model, folder / 'assets')
-        return cls(model, tokenizer, voices, defaults)
+        return cls(model, tokenizer, voices, defaults, quantized)
 
     def prepare(self, system_prompt: Optional[str] = None, **options: object) -> DuplexSession:
         """Return a new duplex session; see ``session_option.OPTION_NAMES`` for the options.
@@ -181,6 +203,13 @@ def left_out_parts(wanted: Collection[str]) -> list[str]:
     if unknown:
         raise ConfigurationError(f'parts: {unknown} given; pass a tuple of {", ".join(PARTS)}')
     return [part for part in PARTS if part not in wanted]
+
+
+def cache_folder(name: Path | str) -> Optional[Path]:
+    """Return the folder for quantised matrices, None where nothing is to be kept."""
+    if name == 'none':
+        return None
+    return default_cache() if name == 'auto' else Path(name).expanduser()
 
 
 def choose_device(name: str) -> torch.device:

@@ -15,6 +15,14 @@ class ConfigurationError(MiniCPMOError, ValueError):
     """A configuration value is unknown, missing or contradicts another one."""
 
 
+class QuantizationError(ConfigurationError):
+    """The wanted quantisation cannot be had: no library, no such kernel, no fitting matrix."""
+
+
+class MemoryShortageError(ConfigurationError):
+    """The model does not fit into the memory that is free; the message says what would."""
+
+
 class CheckpointError(MiniCPMOError):
     """A model folder is incomplete, damaged or does not fit the configuration."""
 

@@ -203,7 +203,7 @@ class LanguageModel(nn.Module):
 
     def new_cache(self, capacity: int) -> KeyValueCache:
         """Return an empty cache in the type and on the device of the weights."""
-        weight = self.lm_head.weight
+        weight = self.model.norm.weight  # never quantised
         config = self.config
         return KeyValueCache.allocate(
             config.num_hidden_layers,

@@ -4,19 +4,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
-from typing import Optional
+from typing import TypeVar
 
 import torch
 
-from minicpmo.config import AudioConfig, LanguageConfig, ModelConfig, SpeechConfig, VisionConfig
-from minicpmo.errors import ConfigurationError
+from minicpmo.config import AudioConfig, ModelConfig, SpeechConfig, VisionConfig
+from minicpmo.quantization.conversion import tensor_formats
+from minicpmo.quantization.quantizer import BLOCK_WEIGHTS, BYTES_PER_BLOCK_WEIGHT
+from minicpmo.quantization.scheme import Quantization, TensorFormat, packed_bytes
 from minicpmo.speech.token2wav_config import Token2WavConfig
 
-GIB = 1 << 30
 PART_NAMES = {
     'llm': 'language model',
     'vpm': 'vision tower',
@@ -25,22 +25,37 @@ PART_NAMES = {
     'audio_projection_layer': 'audio projection',
     'tts': 'speech decoder',
 }
+PART_PREFIXES = {
+    'vision': ('vpm.', 'resampler.'),
+    'audio': ('apm.', 'audio_projection_layer.'),
+    'speech': ('tts.',),
+}
 TOKEN2WAV_PARAMETERS = 176_623_647
 """Flow and vocoder of the release; they always compute in float32."""
 TOKEN2WAV_FRAMES = 1000
-"""Longest context of the flow: prompt, carried over and new frames."""
+"""Longest context of the flow: voice, carried over and new frames."""
+TURN_FRAMES = 156
+"""Frames of a turn that the flow keeps besides the voice: carried over and new ones."""
 UNIT_ROWS = 1024
 """Rows of the largest unit: ten picture pieces and an answer."""
 CUDA_RUNTIME_BYTES = 700 << 20
 """Kernels, library handles and workspaces of a CUDA process."""
+BYTES_PER_ROUNDED_VALUE = 17
+"""What is multiplied in eight bits: value, code, product and two scaled copies of it."""
 _FLOAT32 = 4
+
+
+Stored = TypeVar('Stored')
+KINDS = ('weights', 'cache', 'graphs', 'peak', 'loading', 'runtime')
 
 
 @dataclass(frozen=True)
 class MemoryItem:
     """One line of the table.
 
-    kind: 'weights', 'cache' (per session) or 'peak' (work space, the largest counts).
+    kind: 'weights', 'cache' (per session), 'graphs' (what captured steps compute in), 'peak' (work
+    space, the largest counts), 'loading' (all there is before caches and other parts are) or
+    'runtime' (what CUDA itself takes).
     """
 
     name: str
@@ -58,12 +73,12 @@ class MemoryPlan:
     @property
     def weights(self) -> int:
         """Return the bytes of all weights."""
-        return sum(item.size for item in self.items if item.kind == 'weights')
+        return self._sum('weights')
 
     @property
     def caches(self) -> int:
         """Return the bytes of the caches of all sessions."""
-        return self.sessions * sum(item.size for item in self.items if item.kind == 'cache')
+        return self.sessions * self._sum('cache')
 
     @property
     def work_space(self) -> int:
@@ -71,9 +86,15 @@ class MemoryPlan:
         return max((item.size for item in self.items if item.kind == 'peak'), default=0)
 
     @property
+    def allocated(self) -> int:
+        """Return the largest number of bytes this program allocates at any time."""
+        running = self.weights + self.caches + self._sum('graphs') + self.work_space
+        return max(running, self._sum('loading'))
+
+    @property
     def total(self) -> int:
-        """Return the largest number of bytes in use at any time."""
-        return self.weights + self.caches + self.work_space
+        """Return ``allocated`` and what CUDA takes for itself."""
+        return self.allocated + self._sum('runtime')
 
     def table(self) -> str:
         """Return one line per item and the sums [MiB]."""
@@ -82,81 +103,113 @@ class MemoryPlan:
             ('all weights', self.weights),
             (f'caches of {self.sessions} session(s)', self.caches),
             ('work space', self.work_space),
+            ('allocated by this program', self.allocated),
             ('total', self.total),
         ]
         width = max(len(name) for name, _ in rows)
         return '\n'.join(f'{name:<{width}} {size / (1 << 20):10.1f} MiB' for name, size in rows)
 
-    def require_fit(self, available: int) -> None:
-        """Raise ConfigurationError with the table and what to change if it does not fit."""
-        if self.total <= available:
-            return
-        raise ConfigurationError(
-            f'the model needs {self.total / GIB:.1f} GiB, {available / GIB:.1f} GiB are free; '
-            'use dtype bfloat16, leave out parts (vision, audio, speech), lower context_tokens '
-            f'or the number of sessions\n{self.table()}'
-        )
+    def _sum(self, kind: str) -> int:
+        return sum(item.size for item in self.items if item.kind == kind)
 
 
-def plan_memory(
-    config: ModelConfig,
-    shapes: Mapping[str, tuple[int, ...]],
-    dtype: torch.dtype,
-    context_tokens: int = 8192,
-    sessions: int = 1,
-    device_type: str = 'cpu',
-) -> MemoryPlan:
-    """Return the plan; nothing is allocated.
+@dataclass(frozen=True)
+class MemoryRequest:
+    """What is going to be loaded.
 
-    Args:
-        config: sizes.
-        shapes: all tensors by official name, see :func:`minicpmo.checkpoint.expected_shapes`.
-        dtype: type of weights and caches.
-        context_tokens: size of the key/value cache of one session.
-        sessions: conversations at the same time.
-        device_type: 'cpu' or 'cuda'.
+    shapes: all tensors by official name, see :func:`minicpmo.checkpoint.expected_shapes`.
+    dtype: of activations, caches and unquantised weights.
+    context_tokens: size of the key/value cache of one session.
+    sessions: conversations at the same time.
+    device_type: 'cpu' or 'cuda'.
+    voice_frames: mel frames of the voice that is imitated, 50 per second; at most 844.
+    cuda_graphs: steps are captured, and keep what they compute in.
     """
-    size = dtype.itemsize
-    items = _weight_items(shapes, size) + _language_items(config.llm, context_tokens, size)
+
+    config: ModelConfig
+    shapes: Mapping[str, tuple[int, ...]]
+    dtype: torch.dtype
+    context_tokens: int = 8192
+    sessions: int = 1
+    device_type: str = 'cpu'
+    quantization: Quantization = Quantization.NONE
+    voice_frames: int = TOKEN2WAV_FRAMES - TURN_FRAMES
+    cuda_graphs: bool = False
+
+
+def plan_memory(request: MemoryRequest) -> MemoryPlan:
+    """Return the plan; nothing is allocated."""
+    config, size = request.config, request.dtype.itemsize
+    formats = tensor_formats(request.shapes, request.quantization)
+    items = _weight_items(request, formats) + _loading_items(request, formats)
+    items += _language_items(request)
     if config.vision is not None:
-        peak = _vision_peak(config, config.vision, size, device_type)
+        peak = _vision_peak(config, config.vision, size, request.device_type)
         items.append(MemoryItem('vision', 'peak', peak))
     if config.audio is not None:
         items.append(MemoryItem('audio encoder', 'cache', _audio_cache(config.audio) * size))
         items.append(MemoryItem('log-mel stream', 'cache', 500_000 * _FLOAT32))
     if config.speech is not None:
-        items += _speech_items(config.speech, size)
-    if device_type == 'cuda':
-        items.append(MemoryItem('CUDA runtime', 'weights', CUDA_RUNTIME_BYTES))
-    kinds = ('weights', 'cache', 'peak')
-    return MemoryPlan(tuple(sorted(items, key=lambda item: kinds.index(item.kind))), sessions)
+        items += _speech_items(config.speech, size, request.voice_frames)
+    if request.device_type == 'cuda':
+        items.append(MemoryItem('CUDA runtime', 'runtime', CUDA_RUNTIME_BYTES))
+        if request.cuda_graphs:
+            # Captured steps share one pool, which holds the results of the largest of them.
+            pool = max(item.size for item in items if item.kind == 'peak')
+            items.append(MemoryItem('shared pool', 'graphs', pool))
+    return MemoryPlan(
+        tuple(sorted(items, key=lambda item: KINDS.index(item.kind))), request.sessions
+    )
 
 
-def available_memory(device: torch.device) -> int:
-    """Return the bytes that are free on ``device`` now."""
-    if device.type == 'cuda':
-        return torch.cuda.mem_get_info(device)[0]
-    free = _meminfo_available()
-    limit = _container_room()
-    return free if limit is None else min(free, limit)
+def without_parts(tensors: Mapping[str, Stored], parts: Collection[str]) -> dict[str, Stored]:
+    """Return what remains when the tensors of ``parts`` (of PARTS) are left out."""
+    prefixes = tuple(prefix for part in parts for prefix in PART_PREFIXES[part])
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(prefixes)}
 
 
-def _weight_items(shapes: Mapping[str, tuple[int, ...]], size: int) -> list[MemoryItem]:
-    counts = dict.fromkeys(PART_NAMES, 0)
-    for name, shape in shapes.items():
+def _weight_items(request: MemoryRequest, formats: Mapping[str, TensorFormat]) -> list[MemoryItem]:
+    sizes = dict.fromkeys(PART_NAMES, 0)
+    for name, shape in request.shapes.items():
         part = name.split('.', 1)[0]
-        counts[part] = counts.get(part, 0) + prod(shape)
+        if name in formats:
+            size = packed_bytes(shape, formats[name], request.dtype)
+        else:
+            size = prod(shape) * request.dtype.itemsize
+        sizes[part] = sizes.get(part, 0) + size
     return [
-        MemoryItem(PART_NAMES.get(part, part), 'weights', count * size)
-        for part, count in counts.items()
-        if count
+        MemoryItem(PART_NAMES.get(part, part), 'weights', size)
+        for part, size in sizes.items()
+        if size
     ]
 
 
-def _language_items(config: LanguageConfig, tokens: int, size: int) -> list[MemoryItem]:
+def _loading_items(
+    request: MemoryRequest, formats: Mapping[str, TensorFormat]
+) -> list[MemoryItem]:
+    """Return what there is while the largest matrix is quantised, all others being there."""
+    if not formats:
+        return []
+    packed = {
+        name: packed_bytes(request.shapes[name], how, request.dtype)
+        for name, how in formats.items()
+    }
+    largest = max(packed, key=lambda name: prod(request.shapes[name]))
+    unquantized = prod(request.shapes[largest]) * request.dtype.itemsize
+    block = BLOCK_WEIGHTS * BYTES_PER_BLOCK_WEIGHT
+    # Its codes are there twice while its blocks are joined.
+    size = sum(packed.values()) + packed[largest] + unquantized + block
+    return [MemoryItem('quantising', 'loading', size)]
+
+
+def _language_items(request: MemoryRequest) -> list[MemoryItem]:
+    config, tokens = request.config.llm, request.context_tokens
+    size = request.dtype.itemsize
     rows_per_token = 2 * config.num_hidden_layers * config.num_key_value_heads
     rows = min(UNIT_ROWS, tokens)
     layer = rows * (3 * config.intermediate_size + 6 * config.hidden_size) * size
+    if request.quantization in (Quantization.INT8, Quantization.FP8):
+        layer += rows * config.intermediate_size * BYTES_PER_ROUNDED_VALUE
     chooser = 8 * config.vocab_size * _FLOAT32
     return [
         MemoryItem('keys and values', 'cache', rows_per_token * config.head_dim * tokens * size),
@@ -181,31 +234,14 @@ def _audio_cache(config: AudioConfig) -> int:
     return 2 * config.encoder_layers * config.d_model * config.max_source_positions
 
 
-def _speech_items(config: SpeechConfig, size: int) -> list[MemoryItem]:
+def _speech_items(config: SpeechConfig, size: int, voice_frames: int) -> list[MemoryItem]:
     cache = 2 * config.num_hidden_layers * config.hidden_size * config.max_position_embeddings
     flow, estimator = Token2WavConfig().flow, Token2WavConfig().flow.estimator
     width = 2 * estimator.head_dim * estimator.num_heads
-    frames = 2 * flow.n_timesteps * estimator.depth * TOKEN2WAV_FRAMES * width * _FLOAT32
+    per_frame = 2 * flow.n_timesteps * estimator.depth * width * _FLOAT32
     return [
         MemoryItem('flow and vocoder', 'weights', TOKEN2WAV_PARAMETERS * _FLOAT32),
+        MemoryItem('imitated voice', 'weights', voice_frames * per_frame),
         MemoryItem('speech decoder', 'cache', cache * size),
-        MemoryItem('flow and vocoder', 'cache', frames),
+        MemoryItem('flow and vocoder', 'cache', (voice_frames + TURN_FRAMES) * per_frame),
     ]
-
-
-def _meminfo_available() -> int:
-    for line in Path('/proc/meminfo').read_text(encoding='ascii').splitlines():
-        if line.startswith('MemAvailable:'):
-            return int(line.split()[1]) * 1024
-    raise ConfigurationError('/proc/meminfo has no MemAvailable; this needs Linux 3.14 or newer')
-
-
-def _container_room() -> Optional[int]:
-    """Return what the control group still allows, None where there is no limit."""
-    folder = Path('/sys/fs/cgroup')
-    try:
-        limit = (folder / 'memory.max').read_text(encoding='ascii').strip()
-        used = (folder / 'memory.current').read_text(encoding='ascii').strip()
-    except OSError:
-        return None
-    return None if limit == 'max' else max(int(limit) - int(used), 0)

@@ -44,12 +44,12 @@ class OmniModel(nn.Module):
     @property
     def device(self) -> torch.device:
         """Return where the weights are."""
-        return self.llm.lm_head.weight.device
+        return self.llm.model.norm.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """Return the type of the weights."""
-        return self.llm.lm_head.weight.dtype
+        """Return the type of activations and of all weights that are not quantised."""
+        return self.llm.model.norm.weight.dtype
 
     def encode_patches(self, batch: PatchBatch) -> Tensor:
         """Return embedding rows [slices, query_num, hidden]; keeps gradients."""

@@ -39,6 +39,9 @@ class Unit:
     audio: float32 [16000], mono at 16 kHz in [-1, 1], or None (picture only).
     images: uint8 arrays [height, width, 3], RGB, oldest first.
     notes: lines of text for the model's context, fed before the pictures.
+    flow_stride: compute only every so many-th step of the flow that makes the sound (1, 2 or 4);
+        other voices ignore it. Within a turn it can only grow; a smaller one counts from the next.
+    text_only: make no speech. A turn that was silent once stays silent to its end.
     """
 
     index: int
@@ -47,6 +50,8 @@ class Unit:
     force_listen: bool = False
     max_slices: Optional[int] = None
     notes: tuple[str, ...] = ()
+    flow_stride: int = 1
+    text_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,12 @@ class Capabilities:
 
 
 class Session(Protocol):
-    """One endless conversation. Not thread safe: one worker owns it."""
+    """One endless conversation. Not thread safe: one worker owns it.
+
+    flow_steps: steps in which a second of speech is made, 0 where ``flow_stride`` saves nothing.
+    """
+
+    flow_steps: int
 
     def step(self, unit: Unit) -> UnitResult:
         """Process one unit; raises InputError and stays usable when the unit is bad."""

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from minicpmo.chat import ChatOptions
 from minicpmo.chat_sampling import CHAT_TEXT_SAMPLING, HALF_DUPLEX_TEXT_SAMPLING
 from minicpmo.context_window import WindowMode, WindowOptions
-from minicpmo.duplex_options import DuplexOptions
+from minicpmo.duplex_options import UNIT_RESERVE, DuplexOptions
 from minicpmo.errors import CheckpointError, ConfigurationError
 from minicpmo.half_duplex import HalfDuplexOptions
 from minicpmo.protocol import YieldPolicy
@@ -90,6 +90,7 @@ STANDARD_OPTIONS: dict[str, Any] = {
     'voice': 'auto',
 }
 """Where neither caller nor model folder says otherwise: endless, with the official window."""
+BASIC = (WindowMode.BASIC, WindowMode.BASIC.value)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,25 @@ def require_known(
 def merged_options(defaults: SessionDefaults, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return caller's options over those of the folder over the standard ones."""
     require_known(options, 'prepare')
-    return {**STANDARD_OPTIONS, **defaults.options, **options}
+    merged = {**STANDARD_OPTIONS, **defaults.options, **options}
+    named = {*defaults.options, *options}
+    free = not named & {'window_high', 'window_low'}
+    if 'context_tokens' in options and free and merged['window_mode'] in BASIC:
+        merged.update(_window_within(options['context_tokens']))
+    return merged
+
+
+def _window_within(context_tokens: object) -> dict[str, int]:
+    """Return the limits of a basic window for a cache of this size, never above the standard."""
+    if not isinstance(context_tokens, int) or isinstance(context_tokens, bool):
+        return {}  # refused where types are checked
+    high = min(context_tokens - UNIT_RESERVE, STANDARD_OPTIONS['window_high'])
+    if high < UNIT_RESERVE:
+        raise ConfigurationError(
+            f'context_tokens is {context_tokens}; a basic window needs {2 * UNIT_RESERVE} or more'
+        )
+    low = high * STANDARD_OPTIONS['window_low'] // STANDARD_OPTIONS['window_high']
+    return {'window_high': high, 'window_low': low}
 
 
 def duplex_options(options: Mapping[str, Any]) -> DuplexOptions:

@@ -14,6 +14,7 @@ from minicpmo.errors import InputError
 from minicpmo.language_stream import LanguageStream
 from minicpmo.protocol import Unit, UnitTimings
 from minicpmo.special_token import SpecialTokens
+from minicpmo.speech.flow_cache import STRIDES
 from minicpmo.tokenizer import TextTokenizer
 from minicpmo.unit_sequence import IdPart, Part, RowSource, unit_input_parts
 
@@ -43,6 +44,8 @@ class UnitInput:
         """Return the parts the unit will feed; raises InputError and changes nothing."""
         if unit.audio is None and not unit.images:
             raise InputError(f'unit {unit.index} has neither audio nor pictures; pass one of them')
+        if unit.flow_stride not in STRIDES:
+            raise InputError(f'flow_stride is {unit.flow_stride!r}; use one of {STRIDES}')
         pieces = self._encoder.image_pieces(unit.images, unit.max_slices) if unit.images else []
         if unit.audio is not None:
             self._encoder.check_audio(unit.audio)

@@ -11,12 +11,12 @@ from pathlib import Path
 import shutil
 from typing import Any, Optional
 
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from minicpmo.errors import ConfigurationError
 from minicpmo.model import OmniModel
 from minicpmo.session_option import chosen_voice
-from minicpmo.speech.chat_synthesizer import ChatSpeech
 from minicpmo.speech.code_sampler import CHAT_SAMPLING, CodeSampling
 from minicpmo.speech.espeak import PROGRAM, EspeakSpeech
 from minicpmo.speech.flow_cache import PromptCache
@@ -30,6 +30,7 @@ from minicpmo.speech.voice import Voice, read_clip
 DEFAULT_REFERENCES = ('voice.safetensors', 'system_ref_audio.wav', 'HT_ref_audio.wav')
 """Files of ``assets`` that are taken, in this order, where the caller names no reference."""
 
+MEL_FRAMES_PER_SECOND = 50
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -112,9 +113,9 @@ class VoiceLibrary:
         seed = options.get('seed', 0)
         if turn_based:
             rules = replace(CHAT_SAMPLING, seed=seed)
-            return ChatSpeech(self._model.tts, self._sound_models(), prompt, rules)
+            return ModelSpeech.turn_based(self._model.tts, self._sound_models(), prompt, rules)
         rules = CodeSampling(seed=seed)
-        return ModelSpeech(self._model.tts, self._sound_models(), prompt, rules)
+        return ModelSpeech.duplex(self._model.tts, self._sound_models(), prompt, rules)
 
     def _prepare(self, path: Path) -> PreparedVoice:
         path = path.resolve()
@@ -145,6 +146,25 @@ class VoiceLibrary:
             folder = self._assets / 'token2wav'
             self._token2wav = load_token2wav(folder, self._model.device)
         return self._token2wav
+
+
+def reference_frames(assets: Path) -> Optional[int]:
+    """Return the mel frames [50 per second] of the voice in ``assets``.
+
+    None without one, or where it is damaged, which is reported when the voice is used.
+    """
+    import soundfile
+
+    path = next((assets / name for name in DEFAULT_REFERENCES if (assets / name).is_file()), None)
+    if path is None:
+        return None
+    try:
+        if path.suffix == '.safetensors':
+            with safe_open(path, framework='pt') as file:
+                return file.get_slice('mel').get_shape()[0]
+        return round(soundfile.info(str(path)).duration * MEL_FRAMES_PER_SECOND)
+    except (SafetensorError, soundfile.SoundFileError):
+        return None
 
 
 def _replacement(wanted_model: bool) -> str:

@@ -77,6 +77,7 @@ class RecordingSpeech:
     """Stands for the synthesizer: a tenth of a second of sound per token."""
 
     sample_rate = 24000
+    flow_steps = 10
 
     def __init__(self) -> None:
         self.calls: list[tuple] = []
@@ -85,6 +86,9 @@ class RecordingSpeech:
         assert hidden.shape[0] == len(token_ids)
         self.calls.append(('speak', tuple(token_ids), end_of_turn))
         return np.zeros(2400 * len(token_ids), np.float32)
+
+    def set_flow_stride(self, stride: int) -> None:
+        self.calls.append(('stride', stride))
 
     def reset_turn(self, keep_decoder_context: bool) -> None:
         self.calls.append(('reset_turn', keep_decoder_context))

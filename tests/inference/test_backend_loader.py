@@ -1,11 +1,12 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
+import sys
 
 import pytest
 
-from minicpmo_ros.errors import LocatedError, WorkspaceError
-from minicpmo_ros.inference.backend_loader import session_options
+from minicpmo_ros.errors import BackendError, LocatedError, WorkspaceError
+from minicpmo_ros.inference.backend_loader import load_backend, load_options, session_options
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 
 SKILL = """
@@ -38,3 +39,45 @@ def test_a_broken_allow_list_is_reported(tmp_path):
         session_options(parameters)
     with pytest.raises(WorkspaceError):
         session_options(replace(parameters, skills_file='nowhere.yaml'))
+
+
+def test_options_of_loading_are_those_that_were_set():
+    assert load_options(InferenceParameters()) == {}
+    chosen = replace(
+        InferenceParameters(),
+        quantization='int4',
+        quantization_cache='none',
+        parts='audio, speech',
+        max_context_tokens=4096,
+    )
+    assert load_options(chosen) == {
+        'quantization': 'int4',
+        'quantization_cache': 'none',
+        'parts': ('audio', 'speech'),
+        'context_tokens': 4096,
+    }
+
+
+def plain_load(folder, device, dtype, progress):
+    """Stand for the engine of somebody else, which knows no options."""
+    return 'a backend'
+
+
+def open_load(folder, device, dtype, progress, **options):
+    return options
+
+
+def test_an_engine_without_an_option_is_named(monkeypatch):
+    parameters = replace(InferenceParameters(), backend='some_engine:plain_load')
+    monkeypatch.setitem(sys.modules, 'some_engine', _Module)
+    assert load_backend(parameters, print) == 'a backend'
+    assert load_backend(replace(parameters, max_context_tokens=4096), print) == 'a backend'
+    with pytest.raises(BackendError, match='does not know quantization'):
+        load_backend(replace(parameters, quantization='int4'), print)
+    free = replace(parameters, backend='some_engine:open_load', quantization='int4')
+    assert load_backend(free, print)['quantization'] == 'int4'
+
+
+class _Module:
+    plain_load = staticmethod(plain_load)
+    open_load = staticmethod(open_load)

@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The queue in front of the model and what it sheds."""
+"""The queue in front of the model."""
 
 import numpy as np
 
@@ -12,24 +12,21 @@ def unit(index: int, pictures: int = 3) -> PendingUnit:
     return PendingUnit(index, np.zeros(16000, np.int16), 0, 0, 0.0, images)
 
 
-def test_nothing_is_shed_while_keeping_up():
-    queue = UnitQueue()
-    queue.put(unit(0))
-    taken = queue.take()
-    assert len(taken.images) == 3 and taken.images_dropped == 0
-    assert queue.take() is None
-
-
-def test_pictures_go_first_and_audio_never():
+def test_units_come_out_whole_and_in_order():
     queue = UnitQueue()
     for index in range(4):
         queue.put(unit(index))
-    kept = [queue.take() for _ in range(4)]
-    assert [len(u.images) for u in kept] == [0, 0, 1, 3]
-    assert kept[2].images == (b'\x02',), 'the newest picture is the one that is kept'
-    assert [u.images_dropped for u in kept] == [3, 3, 2, 0]
-    assert queue.images_shed == 8
-    assert all(len(u.audio) == 16000 for u in kept) and queue.lost == 0
+    taken = [queue.take() for _ in range(4)]
+    assert [u.index for u in taken] == [0, 1, 2, 3]
+    assert all(len(u.images) == 3 and len(u.audio) == 16000 for u in taken)
+    assert queue.take() is None and queue.lost == 0
+
+
+def test_the_newest_pictures_are_kept_and_the_others_counted():
+    relieved = unit(0).without_images(1)
+    assert relieved.images == (b'\x02',) and relieved.images_dropped == 2
+    assert unit(0).without_images(0).images_dropped == 3
+    assert unit(0).without_images(None).images_dropped == 0
 
 
 def test_bound_loses_the_oldest_and_counts_it():

@@ -18,6 +18,8 @@ from minicpmo.protocol import Capabilities, Decision, Heard, Unit, UnitResult, U
 class ScriptedSession:
     """Implements minicpmo.protocol.Session."""
 
+    flow_steps = 10
+
     def __init__(self, script: Sequence[str], gate: threading.Event | None = None) -> None:
         self.script = list(script)
         self.gate = gate

@@ -14,6 +14,7 @@ class Recorder:
     """A synthesizer that remembers what it is given."""
 
     sample_rate = 24000
+    flow_steps = 10
 
     def __init__(self) -> None:
         self.calls = []
@@ -22,6 +23,9 @@ class Recorder:
     def speak(self, token_ids, hidden, text, end_of_turn):
         self.calls.append((token_ids, None if hidden is None else hidden[:, 0].tolist(), text))
         return np.zeros(len(token_ids), np.float32)
+
+    def set_flow_stride(self, stride):
+        self.stride = stride
 
     def reset_turn(self, keep_decoder_context):
         self.resets += 1

@@ -84,6 +84,7 @@ class EspeakSpeech:
     """
 
     sample_rate = SAMPLE_RATE
+    flow_steps = 0
 
     def __init__(self, voice: Optional[EspeakVoice] = None) -> None:
         program = shutil.which(PROGRAM)
@@ -120,6 +121,9 @@ class EspeakSpeech:
             self.failures += 1
             _LOGGER.warning('%d characters are not spoken: %s', len(due), error)
             return np.zeros(0, np.float32)
+
+    def set_flow_stride(self, stride: int) -> None:
+        """Do nothing: no flow makes this sound."""
 
     def reset_turn(self, keep_decoder_context: bool) -> None:
         """Drop the word that is held back."""

@@ -15,6 +15,7 @@ from minicpmo.speech.conformer import Encoder, EncoderCache
 from minicpmo.speech.dit import DiT, Modulation
 from minicpmo.speech.flow_cache import (
     HISTORY_FRAMES,
+    STRIDES,
     FlowState,
     Generation,
     Prompt,
@@ -33,6 +34,10 @@ MAX_FRAMES_PER_CALL = FRAMES_PER_CODE * MAX_CODES_PER_CALL
 MAX_CACHED_FRAMES = 1000
 """Frames for which the released models are run: prompt, history and one call."""
 NOISE_COLUMNS = 30000
+
+
+FlowStep = tuple[int, Modulation, float]
+"""Index of a step's caches, its time modulation and its width."""
 
 
 class _Decoder(nn.Module):
@@ -55,7 +60,7 @@ class Flow(nn.Module):
         self.encoder_proj = nn.Linear(config.encoder.output_size, config.output_size)
         self.decoder = _Decoder(config)
         self.noise = torch.empty(0)
-        self._steps: list[tuple[Modulation, float]] = []
+        self._steps: dict[int, list[FlowStep]] = {}
 
     @torch.no_grad()
     def prepare(self, seed: int = 0) -> Flow:
@@ -67,7 +72,9 @@ class Flow(nn.Module):
         self.encoder.prepare()
         times, widths = diffusion_times(self.config.n_timesteps)
         modulations = self.decoder.estimator.modulations(times.to(device))
-        self._steps = list(zip(modulations, widths.tolist(), strict=True))
+        self._steps = {
+            stride: strided_steps(list(modulations), widths.tolist(), stride) for stride in STRIDES
+        }
         return self
 
     @torch.no_grad()
@@ -211,7 +218,7 @@ class Flow(nn.Module):
     ) -> torch.Tensor:
         """Return the frames [n, mel] that the flow leads to from the noise x [n, mel]."""
         rate = self.config.inference_cfg_rate
-        for index, (modulation, width) in enumerate(self._steps):
+        for index, modulation, width in self._steps[state.stride]:
             velocity = self.decoder.estimator(
                 x,
                 condition,
@@ -223,6 +230,16 @@ class Flow(nn.Module):
             )
             x = x + width * ((1.0 + rate) * velocity[0] - rate * velocity[1])
         return x
+
+
+def strided_steps(
+    modulations: list[Modulation], widths: list[float], stride: int
+) -> list[FlowStep]:
+    """Return every ``stride``-th step, each as wide as those it stands for."""
+    return [
+        (index, modulations[index], sum(widths[index : index + stride]))
+        for index in range(0, len(widths), stride)
+    ]
 
 
 def diffusion_times(steps: int) -> tuple[torch.Tensor, torch.Tensor]:

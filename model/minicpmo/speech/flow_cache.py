@@ -15,6 +15,8 @@ from minicpmo.speech.token2wav_config import FRAMES_PER_CODE
 
 HISTORY_FRAMES = 100
 """Mel frames of a turn that stay cached besides the prompt."""
+STRIDES = (1, 2, 4)
+"""Steps of a larger stride are among those of each smaller one."""
 
 
 class Generation(enum.Enum):
@@ -54,6 +56,8 @@ class FlowState:
 
     attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
     2 * width, 2].
+    stride: every how many-th step is computed; the caches of the others lack frames of this turn.
+    wanted_stride: the stride of the next turn.
     """
 
     prompt: PromptCache
@@ -61,6 +65,14 @@ class FlowState:
     attention: torch.Tensor
     convolution: torch.Tensor
     slots: FrameSlots
+    stride: int = 1
+    wanted_stride: int = 1
+
+    def want(self, stride: int) -> None:
+        """Skip more steps from the next call on, or fewer from the next turn on."""
+        assert stride in STRIDES, stride
+        self.wanted_stride = stride
+        self.stride = max(self.stride, stride)
 
     def trim(self, generation: Generation) -> None:
         """Drop what the official code drops after a call."""
@@ -73,6 +85,7 @@ class FlowState:
         self.attention[..., : self.prompt.frames, :].copy_(self.prompt.attention)
         self.convolution.copy_(self.prompt.convolution)
         self.slots.reset(self.prompt.frames)
+        self.stride = self.wanted_stride
 
 
 def trimmed(cache: EncoderCache, prompt: int, generation: Generation) -> EncoderCache:

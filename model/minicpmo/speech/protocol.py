@@ -20,6 +20,8 @@ class SpeechSynthesizer(Protocol):
 
     sample_rate: int
     """Rate of the returned sound [Hz]."""
+    flow_steps: int
+    """Steps of the flow by which sound is made; 0 for a voice that has none."""
 
     def speak(
         self,
@@ -41,6 +43,13 @@ class SpeechSynthesizer(Protocol):
 
         Raises:
             InputError: ``hidden`` does not fit ``token_ids`` or the decoder; state is unchanged.
+        """
+
+    def set_flow_stride(self, stride: int) -> None:
+        """Compute every ``stride``-th step of the flow (1, 2 or 4) where there is one.
+
+        More steps than before only from the next turn on: what skipped steps would remember of
+        this turn is missing.
         """
 
     def reset_turn(self, keep_decoder_context: bool) -> None:

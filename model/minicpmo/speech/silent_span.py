@@ -36,6 +36,7 @@ class SilentSpanSpeech:
         decode: Callable[[list[int]], str],
     ) -> None:
         self.sample_rate = inner.sample_rate
+        self.flow_steps = inner.flow_steps
         self._inner = inner
         self._mask = mask
         self._decode = decode
@@ -58,6 +59,10 @@ class SilentSpanSpeech:
         spoken = [token_ids[i] for i in kept]
         rows = None if hidden is None else hidden[kept]
         return self._inner.speak(spoken, rows, self._decode(spoken), end_of_turn)
+
+    def set_flow_stride(self, stride: int) -> None:
+        """See SpeechSynthesizer."""
+        self._inner.set_flow_stride(stride)
 
     def reset_turn(self, keep_decoder_context: bool) -> None:
         """Drop what is pending; a span that was begun ends with its turn."""

@@ -44,6 +44,15 @@ class SoundStream:
             self.reset_turn()
         return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
+    @property
+    def flow_steps(self) -> int:
+        """Return the steps of the flow."""
+        return self._stream.flow_steps
+
+    def set_flow_stride(self, stride: int) -> None:
+        """Compute every ``stride``-th step; see ``FlowState.want``."""
+        self._stream.flow_state.want(stride)
+
     def reset_turn(self) -> None:
         """Drop what waits and return to the start of a turn."""
         self.buffer.reset()

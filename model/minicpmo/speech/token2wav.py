@@ -82,6 +82,11 @@ class Token2WavStream:
             vocoder.new_state(noise) if isinstance(vocoder, Vocoder) else vocoder.new_state()
         )
 
+    @property
+    def flow_steps(self) -> int:
+        """Return the steps of the flow."""
+        return self._token2wav.flow.config.n_timesteps
+
     def decode(self, codes: list[int], last: bool) -> torch.Tensor:
         """Return the samples of one block of codes, float32 [n] in [-1, 1] at 24 kHz.
 
