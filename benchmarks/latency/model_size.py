@@ -118,7 +118,7 @@ def speech_factory(
     sound.flow.requires_grad_(False).eval().prepare()
     sound.vocoder.requires_grad_(False).eval().prepare()
     voice = sound.prepare_voice(_random_prompt(size.sound, device))
-    return lambda: ModelSpeech(decoder, sound, voice)
+    return lambda: ModelSpeech.duplex(decoder, sound, voice)
 
 
 def _random_prompt(config: Token2WavConfig, device: torch.device) -> Prompt:

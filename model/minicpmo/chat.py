@@ -8,19 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from minicpmo.answer import AnswerPiece, AnswerStream
+from minicpmo.answer import AnswerPiece
+from minicpmo.answering_session import AnsweringSession
 from minicpmo.chat_encoder import prompt_rows
 from minicpmo.chat_prompt import ChatFormat, ChatPromptBuilder, Message
-from minicpmo.chat_sampling import CHAT_TEXT_SAMPLING, ChatChooser
-from minicpmo.errors import ConfigurationError, InputError, SessionStateError
-from minicpmo.language_stream import LanguageStream
+from minicpmo.chat_sampling import CHAT_TEXT_SAMPLING
+from minicpmo.errors import ConfigurationError, InputError
 from minicpmo.model import OmniModel
 from minicpmo.sampling import SamplingOptions
 from minicpmo.speech.protocol import SpeechSynthesizer
 from minicpmo.tokenizer import TextTokenizer
-
-STOP_NAMES = ('<|im_end|>', '<|endoftext|>')
-SPEECH_STOP_NAMES = (*STOP_NAMES, '<|tts_eos|>')
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class ChatOptions:
         return ChatFormat(self.omni, self.thinking, speech, self.image_ids, self.max_slices)
 
 
-class ChatSession:
+class ChatSession(AnsweringSession):
     """Answers lists of messages; every answer is computed from its own messages alone.
 
     speech: None answers in text only.
@@ -65,24 +62,18 @@ class ChatSession:
         speech: Optional[SpeechSynthesizer],
         options: ChatOptions,
     ) -> None:
-        self.options = options
-        self.stream = LanguageStream(model.llm, options.context_tokens)
-        self._model = model
-        self._tokenizer = tokenizer
-        self._speech = speech
-        self._chooser = ChatChooser(
-            model.config.llm.vocab_size, options.sampling, (), options.seed, model.device
+        super().__init__(
+            model,
+            tokenizer,
+            speech,
+            options.context_tokens,
+            options.sampling,
+            (),
+            options.seed,
+            options.max_tokens,
         )
-        names = STOP_NAMES if speech is None else SPEECH_STOP_NAMES
-        self._stop_ids = frozenset(tokenizer.token_id(name) for name in names)
+        self.options = options
         self._builder_format = options.format(speech is not None)
-        self._answer: Optional[AnswerStream] = None
-        self._closed = False
-
-    @property
-    def sample_rate(self) -> int:
-        """Return the rate of the spoken answer [Hz], 0 without speech."""
-        return 0 if self._speech is None else self._speech.sample_rate
 
     def reply(self, messages: Sequence[Message]) -> Iterator[AnswerPiece]:
         """Yield the answer piece by piece; the last piece is ``finished``.
@@ -93,8 +84,7 @@ class ChatSession:
         Raises:
             InputError: the messages cannot be used or are longer than the context.
         """
-        if self._closed:
-            raise SessionStateError('the session is closed; open a new one')
+        self._require_open()
         builder = ChatPromptBuilder(self._model.config, self._tokenizer, self._builder_format)
         prompt = builder.build(messages)
         longest = self.options.context_tokens - 1
@@ -109,25 +99,8 @@ class ChatSession:
         self.stream.cache.reset()
         if self._speech is not None:
             self._speech.reset()
-        hidden = self.stream.feed(rows)
-        self._answer = AnswerStream(
-            self.stream,
-            self._tokenizer,
-            self._chooser,
-            self._speech,
-            self._stop_ids,
-            self.options.max_tokens,
-        )
-        return self._answer.decode(hidden)
+        return self._begin_answer(self.stream.feed(rows))
 
     def reply_text(self, messages: Sequence[Message]) -> str:
         """Return the whole text of the answer."""
         return ''.join(piece.text for piece in self.reply(messages))
-
-    def close(self) -> None:
-        """Free the cache; idempotent."""
-        if not self._closed:
-            self._closed = True
-            self.stream.cache.release()
-            if self._speech is not None:
-                self._speech.close()

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from minicpmo.answer import AnswerPiece, AnswerStream
-from minicpmo.chat import SPEECH_STOP_NAMES, STOP_NAMES
+from minicpmo.answer import AnswerPiece
+from minicpmo.answering_session import AnsweringSession
 from minicpmo.chat_encoder import prompt_rows
 from minicpmo.chat_prompt import ChatFormat, ChatPromptBuilder, Content, Message
-from minicpmo.chat_sampling import HALF_DUPLEX_TEXT_SAMPLING, ChatChooser, unspoken_ids
+from minicpmo.chat_sampling import HALF_DUPLEX_TEXT_SAMPLING, unspoken_ids
 from minicpmo.errors import ConfigurationError, InputError, SessionStateError
-from minicpmo.language_stream import LanguageStream
 from minicpmo.model import OmniModel
 from minicpmo.sampling import SamplingOptions
 from minicpmo.special_token import SpecialTokens
@@ -57,7 +56,7 @@ class HalfDuplexOptions:
             )
 
 
-class HalfDuplexSession:
+class HalfDuplexSession(AnsweringSession):
     """Listens piece by piece, answers when asked, forgets whole rounds.
 
     A round is what the user gave and the answer to it. Listening while an answer is still being
@@ -75,25 +74,23 @@ class HalfDuplexSession:
         system: Sequence[Content],
         options: HalfDuplexOptions,
     ) -> None:
-        self.options = options
-        self.stream = LanguageStream(model.llm, options.window_high + ROUND_RESERVE)
-        self._model = model
-        self._tokenizer = tokenizer
-        self._tokens = SpecialTokens.from_tokenizer(tokenizer)
-        self._speech = speech
-        self._encoder = StreamEncoder(model, keep_context=True)
-        forbidden = () if speech is None else unspoken_ids(tokenizer)
-        self._chooser = ChatChooser(
-            model.config.llm.vocab_size, options.sampling, forbidden, options.seed, model.device
+        super().__init__(
+            model,
+            tokenizer,
+            speech,
+            options.window_high + ROUND_RESERVE,
+            options.sampling,
+            () if speech is None else unspoken_ids(tokenizer),
+            options.seed,
+            options.max_tokens,
         )
-        names = STOP_NAMES if speech is None else SPEECH_STOP_NAMES
-        self._stop_ids = frozenset(tokenizer.token_id(name) for name in names)
+        self.options = options
+        self._tokens = SpecialTokens.from_tokenizer(tokenizer)
+        self._encoder = StreamEncoder(model, keep_context=True)
         self._format = ChatFormat(
             omni=True, speech=speech is not None, image_ids=False, max_slices=options.max_slices
         )
-        self._answer: Optional[AnswerStream] = None
         self._round_starts: deque[int] = deque()
-        self._closed = False
         self._system_rows = self._feed_system(system)
 
     def listen(
@@ -148,15 +145,7 @@ class HalfDuplexSession:
         hidden = self.stream.feed_ids(
             self._tokenizer.encode(MESSAGE_END + self._format.generation_prompt)
         )
-        self._answer = AnswerStream(
-            self.stream,
-            self._tokenizer,
-            self._chooser,
-            self._speech,
-            self._stop_ids,
-            self.options.max_tokens,
-        )
-        return self._answer.decode(hidden)
+        return self._begin_answer(hidden)
 
     def interrupt(self) -> None:
         """Cut the answer that is being read; a no-op without one."""
@@ -177,14 +166,6 @@ class HalfDuplexSession:
         self.stream.cache.truncate(self._system_rows)
         if self._speech is not None:
             self._speech.reset()
-
-    def close(self) -> None:
-        """Free the cache; idempotent."""
-        if not self._closed:
-            self._closed = True
-            self.stream.cache.release()
-            if self._speech is not None:
-                self._speech.close()
 
     def _closing(self) -> str:
         """Return what ends the last answer before the user's next message."""
@@ -245,7 +226,3 @@ class HalfDuplexSession:
 
     def _new_builder(self) -> ChatPromptBuilder:
         return ChatPromptBuilder(self._model.config, self._tokenizer, self._format)
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise SessionStateError('the session is closed; open a new one')

@@ -16,7 +16,6 @@ from torch import Tensor
 from minicpmo.errors import ConfigurationError
 from minicpmo.model import OmniModel
 from minicpmo.session_option import chosen_voice
-from minicpmo.speech.chat_synthesizer import ChatSpeech
 from minicpmo.speech.code_sampler import CHAT_SAMPLING, CodeSampling
 from minicpmo.speech.espeak import PROGRAM, EspeakSpeech
 from minicpmo.speech.flow_cache import PromptCache
@@ -112,9 +111,9 @@ class VoiceLibrary:
         seed = options.get('seed', 0)
         if turn_based:
             rules = replace(CHAT_SAMPLING, seed=seed)
-            return ChatSpeech(self._model.tts, self._sound_models(), prompt, rules)
+            return ModelSpeech.turn_based(self._model.tts, self._sound_models(), prompt, rules)
         rules = CodeSampling(seed=seed)
-        return ModelSpeech(self._model.tts, self._sound_models(), prompt, rules)
+        return ModelSpeech.duplex(self._model.tts, self._sound_models(), prompt, rules)
 
     def _prepare(self, path: Path) -> PreparedVoice:
         path = path.resolve()

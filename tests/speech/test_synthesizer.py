@@ -6,7 +6,6 @@ import torch
 
 from minicpmo.errors import InputError
 from minicpmo.speech import chat_code_stream
-from minicpmo.speech.chat_synthesizer import ChatSpeech
 from minicpmo.speech.code_sampler import CodeSampling
 from minicpmo.speech.protocol import SpeechSynthesizer
 from minicpmo.speech.sound_stream import as_pcm
@@ -28,7 +27,7 @@ def voice(original, prompt):
 
 @pytest.fixture
 def new_speech(decoder, original, voice):
-    return lambda kind=ModelSpeech, **options: kind(decoder, original, voice, **options)
+    return lambda kind=ModelSpeech.duplex, **options: kind(decoder, original, voice, **options)
 
 
 def turn(speech, hidden, units=3, first=0):
@@ -44,7 +43,7 @@ def assert_equal(found, expected):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize('kind', [ModelSpeech, ChatSpeech])
+@pytest.mark.parametrize('kind', [ModelSpeech.duplex, ModelSpeech.turn_based])
 def test_implements_the_protocol(new_speech, kind):
     speech = new_speech(kind)
     assert isinstance(speech, SpeechSynthesizer)
@@ -64,7 +63,7 @@ def test_every_unit_of_a_turn_lasts_a_second(new_speech, hidden):
     assert speech.decoder_position == 0
 
 
-@pytest.mark.parametrize('kind', [ModelSpeech, ChatSpeech])
+@pytest.mark.parametrize('kind', [ModelSpeech.duplex, ModelSpeech.turn_based])
 def test_reset_repeats_the_conversation(new_speech, hidden, kind):
     speech = new_speech(kind)
     first = turn(speech, hidden) + turn(speech, hidden, 2, 7)
@@ -118,14 +117,14 @@ def test_a_refused_unit_changes_nothing(new_speech, hidden):
 
 def test_calls_inside_and_outside_inference_mode_mix(decoder, original, prompt, hidden):
     with torch.inference_mode():
-        speech = ModelSpeech(decoder, original, original.prepare_voice(prompt))
+        speech = ModelSpeech.duplex(decoder, original, original.prepare_voice(prompt))
         inside = turn(speech, hidden)
     speech.reset()
     assert_equal(turn(speech, hidden), inside)
 
 
 def test_chat_waits_for_full_blocks(new_speech, hidden):
-    speech = new_speech(ChatSpeech, sampling=GREEDY)
+    speech = new_speech(ModelSpeech.turn_based, sampling=GREEDY)
     sound = speech.speak(list(range(10)), hidden(10), '', False)
     assert len(sound) % 24000 == 0
     assert len(speech.speak([], None, '', True)) > 0

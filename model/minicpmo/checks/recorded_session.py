@@ -118,7 +118,7 @@ class RecordedModel:
         voice = token2wav.prepare_voice(
             Prompt(codes, prompt['prompt_mel'][0], prompt['speaker'].flatten())
         )
-        return ModelSpeech(decoder, token2wav, voice, CodeSampling(seed=None), NoNoise())
+        return ModelSpeech.duplex(decoder, token2wav, voice, CodeSampling(seed=None), NoNoise())
 
     def unit(self, index: int, given: dict[str, Any]) -> Unit:
         """Return the input of one recorded unit."""

@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Speech of the model itself: what was said in a duplex unit becomes 24 kHz sound."""
+"""Speech of the model itself: what was said becomes 24 kHz sound, in every mode."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Optional
 import numpy as np
 import torch
 
-from minicpmo.speech.code_buffer import DUPLEX_THRESHOLD, CodeBuffer
-from minicpmo.speech.code_sampler import CodeSampling
+from minicpmo.speech.chat_code_stream import ChatCodeStream
+from minicpmo.speech.code_buffer import CHAT_THRESHOLD, DUPLEX_THRESHOLD, CodeBuffer
+from minicpmo.speech.code_sampler import CHAT_SAMPLING, CodeSampling
 from minicpmo.speech.code_stream import CodeTrace, DuplexCodeStream
 from minicpmo.speech.decoder import SpeechDecoder
 from minicpmo.speech.flow_cache import PromptCache
@@ -23,29 +24,62 @@ UNIT_SAMPLES = SAMPLE_RATE
 
 
 class ModelSpeech:
-    """Implements ``SpeechSynthesizer`` for duplex sessions; weights and voice are shared.
+    """Implements ``SpeechSynthesizer``; weights and voice are shared.
 
-    Every unit inside a turn yields at least one second: a shorter one is preceded by silence, as
-    the official code does.
+    Made by :meth:`duplex` or :meth:`turn_based`, which differ in how codes are drawn and in how
+    short sound is padded.
+
+    least_samples: every call inside a turn yields at least so many; a shorter one is preceded by
+        silence.
     """
 
     sample_rate = SAMPLE_RATE
 
     def __init__(
         self,
+        codes: DuplexCodeStream | ChatCodeStream,
+        sound: SoundStream,
+        least_samples: int = 0,
+    ) -> None:
+        self._codes = codes
+        self._sound = sound
+        self._least_samples = least_samples
+
+    @classmethod
+    def duplex(
+        cls,
         decoder: SpeechDecoder,
         token2wav: Token2Wav,
         voice: PromptCache,
         sampling: Optional[CodeSampling] = None,
         noise: Optional[SourceNoise] = None,
-    ) -> None:
-        self._codes = DuplexCodeStream(decoder, sampling or CodeSampling())
-        stream = token2wav.new_stream(voice, noise)
-        self._sound = SoundStream(stream, CodeBuffer(DUPLEX_THRESHOLD))
+    ) -> ModelSpeech:
+        """Return the speech of a duplex session.
+
+        Every unit inside a turn lasts at least a second, as in the official code.
+        """
+        codes = DuplexCodeStream(decoder, sampling or CodeSampling())
+        sound = SoundStream(token2wav.new_stream(voice, noise), CodeBuffer(DUPLEX_THRESHOLD))
+        return cls(codes, sound, least_samples=UNIT_SAMPLES)
+
+    @classmethod
+    def turn_based(
+        cls,
+        decoder: SpeechDecoder,
+        token2wav: Token2Wav,
+        voice: PromptCache,
+        sampling: CodeSampling = CHAT_SAMPLING,
+        noise: Optional[SourceNoise] = None,
+    ) -> ModelSpeech:
+        """Return the speech of replies that are spoken in chunks of ten text tokens."""
+        codes = ChatCodeStream(decoder, sampling)
+        sound = SoundStream(token2wav.new_stream(voice, noise), CodeBuffer(CHAT_THRESHOLD))
+        return cls(codes, sound)
 
     @property
     def trace(self) -> CodeTrace:
-        """Return what the decoder did in the last unit."""
+        """Return what the decoder did in the last duplex unit."""
+        assert isinstance(self._codes, DuplexCodeStream)
         return self._codes.trace
 
     @property
@@ -70,11 +104,11 @@ class ModelSpeech:
         text: str,
         end_of_turn: bool,
     ) -> np.ndarray:
-        """Return the sound of one unit, float32 [samples]; see ``SpeechSynthesizer.speak``."""
+        """Return the sound that is due, float32 [samples]; see ``SpeechSynthesizer.speak``."""
         del text
         codes = self._codes.generate(token_ids, hidden, end_of_turn)
         sound = self._sound.push(codes, end_of_turn)
-        missing = 0 if end_of_turn else max(UNIT_SAMPLES - sound.size, 0)
+        missing = 0 if end_of_turn else max(self._least_samples - sound.size, 0)
         return np.pad(sound, (missing, 0))
 
     def reset_turn(self, keep_decoder_context: bool) -> None:
