@@ -22,7 +22,7 @@ from minicpmo.errors import InputError, SessionStateError
 from minicpmo.language_stream import LanguageStream
 from minicpmo.llm import LanguageModel
 from minicpmo.protocol import Decision, Heard, Unit, UnitResult, UnitTimings
-from minicpmo.sampling import Draws, SeededDraws, TokenChooser
+from minicpmo.sampling import Draws, SeededDraws, TokenChooser, candidate_count
 from minicpmo.special_token import SpecialTokens
 from minicpmo.speech.protocol import SpeechSynthesizer
 from minicpmo.tokenizer import TextTokenizer
@@ -261,13 +261,16 @@ def _new_chooser(
     options: DuplexOptions,
     draws: Optional[Draws],
 ) -> TokenChooser:
-    device = stream.cache.keys.device
+    device, size = stream.cache.keys.device, stream.model.config.vocab_size
+    if draws is None:
+        candidates = candidate_count(size, options.sampling)
+        draws = SeededDraws(options.seed, size, candidates, device)
     return TokenChooser(
         tokens,
-        stream.model.config.vocab_size,
+        size,
         tokenizer.bad_ids,
         options.sampling,
-        draws or SeededDraws(options.seed, device),
+        draws,
         device,
     )
 

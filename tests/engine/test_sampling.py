@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from minicpmo.errors import ConfigurationError
-from minicpmo.sampling import SamplingOptions, SeededDraws, TokenChooser, filtered_distribution
+from minicpmo.sampling import (
+    SamplingOptions,
+    SeededDraws,
+    TokenChooser,
+    candidate_count,
+    filtered_distribution,
+)
 from minicpmo.special_token import SpecialTokens
 
 
@@ -15,8 +21,9 @@ def tokens(tokenizer) -> SpecialTokens:
 
 def new_chooser(tokens, tokenizer, **options):
     size = tokenizer.vocab_size
-    draws = SeededDraws(options.pop('seed', 0))
-    return TokenChooser(tokens, size, tokenizer.bad_ids, SamplingOptions(**options), draws)
+    seed, sampling = options.pop('seed', 0), SamplingOptions(**options)
+    draws = SeededDraws(seed, size, candidate_count(size, sampling))
+    return TokenChooser(tokens, size, tokenizer.bad_ids, sampling, draws)
 
 
 def some_logits(tokenizer, seed):

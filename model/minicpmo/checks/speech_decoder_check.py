@@ -37,8 +37,10 @@ def load_speech_decoder(vectors: Vectors) -> SpeechDecoder:
 class ObservedCodeStream(DuplexCodeStream):
     """Keeps the scores of every step; takes the best code."""
 
-    def __init__(self, decoder: SpeechDecoder) -> None:
-        super().__init__(decoder, CodeSampling(seed=None))
+    codes_per_read = 1
+
+    def __init__(self, decoder: SpeechDecoder, pool: Optional[GraphPool] = None) -> None:
+        super().__init__(decoder, CodeSampling(seed=None), pool)
         self.scores: list[Tensor] = []
 
     def observe(self, scores: Tensor) -> None:

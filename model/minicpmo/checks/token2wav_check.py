@@ -121,7 +121,8 @@ def _check_source(name: str, vocoder: Vocoder, tensors: dict[str, Tensor]) -> St
     comparison = Comparison(name, WAVE_TOLERANCE)
     pitch = vocoder.f0_predictor(tensors['c0.mel'][None])
     comparison.add('pitch', pitch, tensors['c0.f0'])
-    source = vocoder.source(tensors['c0.f0'], NoNoise())
+    noise = vocoder.draw_noise(NoNoise(), len(tensors['c0.f0']), torch.device('cpu'))
+    source = vocoder.source(tensors['c0.f0'], noise)
     comparison.add('source', source[::SAMPLE_STRIDE], tensors['c0.source'])
     return comparison.result()
 

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 import math
+from typing import Optional
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from minicpmo.errors import InputError
+from minicpmo.graph.captured_step import GraphPool
 from minicpmo.speech.conformer import Encoder, EncoderCache
 from minicpmo.speech.dit import DiT, Modulation
 from minicpmo.speech.flow_cache import (
@@ -20,6 +23,7 @@ from minicpmo.speech.flow_cache import (
     Prompt,
     PromptCache,
 )
+from minicpmo.speech.flow_graph import FlowGraphs
 from minicpmo.speech.frame_slots import FrameSlots
 from minicpmo.speech.token2wav_config import (
     FRAMES_PER_CODE,
@@ -151,12 +155,21 @@ class Flow(nn.Module):
             convolution = self.noise.new_zeros(steps, shape.depth, 2, 2 * shape.hidden_size, 2)
         return attention, convolution
 
-    def new_state(self, prompt: PromptCache) -> FlowState:
-        """Return the caches of a new stream at the start of a turn."""
+    @torch.no_grad()
+    def new_state(self, prompt: PromptCache, pool: Optional[GraphPool] = None) -> FlowState:
+        """Return the caches of a new stream at the start of a turn.
+
+        pool: where the diffusion steps of the stream are captured.
+        """
         capacity = prompt.frames + HISTORY_FRAMES + MAX_FRAMES_PER_CALL
-        state = FlowState(
-            prompt, prompt.encoder, *self._empty_caches(capacity), FrameSlots(capacity)
-        )
+        # The last place is for padding frames and never valid.
+        caches = self._empty_caches(capacity + 1)
+        state = FlowState(prompt, prompt.encoder, *caches, FrameSlots(capacity))
+        if pool is not None:
+            shapes = self.config.output_size, self.config.estimator.hidden_size
+            like = tuple(self.noise.new_empty(0, size) for size in shapes)
+            steps, step = len(self._steps), partial(self.advance, state)
+            state.graphs = FlowGraphs(step, steps, like, capacity, pool)
         state.reset()
         return state
 
@@ -189,40 +202,47 @@ class Flow(nn.Module):
         return self.encoder(self.input_embedding(ids), cache, last)
 
     def _decode(
-        self, codes: list[int], state: FlowState, last: bool, prompt_mel: torch.Tensor | None
+        self, codes: list[int], state: FlowState, last: bool, prompt_mel: Optional[torch.Tensor]
     ) -> torch.Tensor:
         states, state.encoder = self.encode(codes, state.encoder, last)
         mu = self.encoder_proj(states)
         prompt_mel = torch.zeros_like(mu) if prompt_mel is None else prompt_mel
         condition = self.decoder.estimator.project_condition(mu, state.prompt.speaker, prompt_mel)
         first = len(state.slots)
-        slots = torch.tensor(state.slots.take(len(mu)), device=mu.device)
-        mask = torch.zeros(1, state.slots.capacity, dtype=torch.bool, device=mu.device)
+        slots, noise = state.slots.take(len(mu)), self.noise[first : first + len(mu)]
+        if state.graphs is not None:
+            return state.graphs.integrate(noise, condition, slots, state.slots.used())
+        mask = torch.zeros(1, state.attention.shape[-2], dtype=torch.bool, device=mu.device)
         mask[0, state.slots.used()] = True
-        return self.integrate(self.noise[first : first + len(mu)], condition, state, slots, mask)
+        places = torch.tensor(slots, device=mu.device)
+        for index in range(len(self._steps)):
+            noise = self.advance(state, index, noise, condition, places, mask)
+        return noise
 
-    def integrate(
+    def advance(
         self,
+        state: FlowState,
+        index: int,
         x: torch.Tensor,
         condition: torch.Tensor,
-        state: FlowState,
         slots: torch.Tensor,
         mask: torch.Tensor,
+        tail: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
-        """Return the frames [n, mel] that the flow leads to from the noise x [n, mel]."""
+        """Return the frames x [n, mel] moved on by the diffusion step ``index``."""
         rate = self.config.inference_cfg_rate
-        for index, (modulation, width) in enumerate(self._steps):
-            velocity = self.decoder.estimator(
-                x,
-                condition,
-                modulation,
-                state.attention[index],
-                state.convolution[index],
-                slots,
-                mask,
-            )
-            x = x + width * ((1.0 + rate) * velocity[0] - rate * velocity[1])
-        return x
+        modulation, width = self._steps[index]
+        velocity = self.decoder.estimator(
+            x,
+            condition,
+            modulation,
+            state.attention[index],
+            state.convolution[index],
+            slots,
+            mask,
+            tail,
+        )
+        return x + width * ((1.0 + rate) * velocity[0] - rate * velocity[1])
 
 
 def diffusion_times(steps: int) -> tuple[torch.Tensor, torch.Tensor]:

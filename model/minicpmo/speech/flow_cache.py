@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import enum
+from typing import Optional
 
 import torch
 
 from minicpmo.speech.conformer import EncoderCache
+from minicpmo.speech.flow_graph import FlowGraphs
 from minicpmo.speech.frame_slots import FrameSlots
 from minicpmo.speech.token2wav_config import FRAMES_PER_CODE
 
@@ -53,7 +55,7 @@ class FlowState:
     """Caches of one stream.
 
     attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
-    2 * width, 2].
+    2 * width, 2]. graphs: captured diffusion steps on these caches, None runs them as they come.
     """
 
     prompt: PromptCache
@@ -61,6 +63,7 @@ class FlowState:
     attention: torch.Tensor
     convolution: torch.Tensor
     slots: FrameSlots
+    graphs: Optional[FlowGraphs] = None
 
     def trim(self, generation: Generation) -> None:
         """Drop what the official code drops after a call."""

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Optional, Protocol, runtime_checkable
 
 import numpy as np
@@ -56,3 +57,21 @@ class SpeechSynthesizer(Protocol):
 
     def close(self) -> None:
         """Free what belongs to this object; idempotent."""
+
+
+@runtime_checkable
+class DeferredSpeech(SpeechSynthesizer, Protocol):
+    """A synthesizer that can be at work while its caller does something else."""
+
+    def begin(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        text: str,
+        end_of_turn: bool,
+    ) -> Callable[[], np.ndarray]:
+        """Launch what ``speak`` does and return a function that waits for the sound.
+
+        The function must be called before anything else is asked of the synthesizer, and before
+        ``hidden`` is changed; only ``reset_turn`` or ``reset`` may take its place.
+        """
