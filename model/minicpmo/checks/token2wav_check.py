@@ -84,7 +84,7 @@ def _check_generation(
     token2wav, prompt = load_token2wav(vectors, generation), recorded_prompt(vectors)
     recorded, tensors = vectors.json(f'{name}.json'), vectors.tensors(f'{name}.safetensors')
     voice = token2wav.prepare_voice(prompt)
-    stream = token2wav.new_stream(voice)
+    stream = token2wav.new_stream(voice, pool=vectors.new_pool())
     # Only the original generation's recording looks inside and at a text in one piece.
     detailed = generation is Generation.ORIGINAL
     if detailed:

@@ -54,9 +54,7 @@ class FlowGraphs:
             for size in FRAME_SIZES
         }
 
-    def integrate(
-        self, x: Tensor, condition: Tensor, slots: list[int], used: list[int]
-    ) -> Tensor:
+    def integrate(self, x: Tensor, condition: Tensor, slots: list[int], used: list[int]) -> Tensor:
         """Return the frames [n, mel] that the flow leads to; valid until the next call.
 
         x: [n, mel], the noise. condition: [2, n, width]. slots: places of the new frames. used:

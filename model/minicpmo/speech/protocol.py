@@ -75,3 +75,17 @@ class DeferredSpeech(SpeechSynthesizer, Protocol):
         The function must be called before anything else is asked of the synthesizer, and before
         ``hidden`` is changed; only ``reset_turn`` or ``reset`` may take its place.
         """
+
+
+def begin_speech(
+    speech: SpeechSynthesizer,
+    token_ids: list[int],
+    hidden: Optional[torch.Tensor],
+    text: str,
+    end_of_turn: bool,
+) -> Callable[[], np.ndarray]:
+    """Begin a unit with any synthesizer; one that cannot defer its work has done it on return."""
+    if isinstance(speech, DeferredSpeech):
+        return speech.begin(token_ids, hidden, text, end_of_turn)
+    sound = speech.speak(token_ids, hidden, text, end_of_turn)
+    return lambda: sound

@@ -68,7 +68,8 @@ class Vocoder(HiFT):
     ) -> VocoderState:
         """Return the state at the start of a turn.
 
-        noise: seeded gaussian where not given. pool: where the calls of a full second are captured.
+        noise: seeded gaussian where not given.
+        pool: where the calls of a full second are captured.
         """
         state = VocoderState(noise=noise or GaussianNoise())
         if pool is not None:
