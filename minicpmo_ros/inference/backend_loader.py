@@ -27,8 +27,9 @@ BACKENDS = {'minicpmo': 'minicpmo.backend:load_backend'}
 def load_backend(parameters: InferenceParameters, progress: Progress) -> Backend:
     """Import the engine and load its weights; may take minutes.
 
-    The function behind the name is called as ``load(folder, device, dtype, progress)``; 'auto' is
-    left to it.
+    The function behind the name is called as ``load(folder, device, dtype, progress)``, with
+    those of ``cuda_graphs`` and ``attention`` that are not 'auto' as keywords; 'auto' is left to
+    it.
 
     :param progress: called with bytes read so far and in all.
 
@@ -45,7 +46,9 @@ def load_backend(parameters: InferenceParameters, progress: Progress) -> Backend
         ) from error
     _set_threads(parameters.torch_threads)
     folder = model_folder(parameters.model_path)
-    return load(folder, parameters.device, parameters.dtype, progress)
+    options = {name: getattr(parameters, name) for name in ('cuda_graphs', 'attention')}
+    options = {name: value for name, value in options.items() if value != 'auto'}
+    return load(folder, parameters.device, parameters.dtype, progress, **options)
 
 
 def session_options(parameters: InferenceParameters) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from minicpmo.engine import Engine
 from minicpmo.protocol import Backend
@@ -17,6 +17,7 @@ def load_backend(
     device: str = 'auto',
     dtype: str = 'auto',
     progress: Optional[Callable[[int, int], None]] = None,
+    **options: Any,
 ) -> Backend:
     """Return the loaded model of a folder; see :meth:`minicpmo.engine.Engine.load`."""
-    return Engine.load(folder, device, dtype, progress=progress)
+    return Engine.load(folder, device, dtype, progress=progress, **options)

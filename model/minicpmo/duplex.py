@@ -17,6 +17,7 @@ from minicpmo.context_window import UnitRecord
 from minicpmo.conversation import Conversation
 from minicpmo.duplex_input import DuplexPrompt, InputEncoder
 from minicpmo.duplex_options import DuplexOptions
+from minicpmo.duplex_setup import new_chooser, new_window
 from minicpmo.duplex_state import BegunUnit, DuplexState, EncodedUnit, Sound
 from minicpmo.errors import InputError, SessionStateError
 from minicpmo.graph.captured_step import GraphPool
@@ -25,7 +26,6 @@ from minicpmo.language_stream import LanguageStream
 from minicpmo.llm import LanguageModel
 from minicpmo.protocol import Heard, Unit, UnitResult, UnitTimings
 from minicpmo.sampling import Draws
-from minicpmo.session_part import new_chooser, new_window
 from minicpmo.special_token import SpecialTokens
 from minicpmo.speech.protocol import SpeechSynthesizer, begin_speech
 from minicpmo.tokenizer import TextTokenizer

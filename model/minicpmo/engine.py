@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 import enum
 import logging
 from pathlib import Path
+import time
 from typing import Optional
 
 import torch
@@ -19,6 +21,7 @@ from minicpmo.config import PARTS, ModelConfig
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ConfigurationError
+from minicpmo.graph.execution import Execution
 from minicpmo.half_duplex import HalfDuplexSession
 from minicpmo.memory_plan import available_memory
 from minicpmo.model import OmniModel
@@ -53,6 +56,7 @@ class Engine:
     """Implements :class:`minicpmo.protocol.Backend` on weights in this process.
 
     model, tokenizer, voices: what all sessions share.
+    execution: how sessions run; None runs everything as it comes.
     """
 
     def __init__(
@@ -61,11 +65,14 @@ class Engine:
         tokenizer: TextTokenizer,
         voices: VoiceLibrary,
         defaults: SessionDefaults,
+        execution: Optional[Execution] = None,
     ) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.voices = voices
         self.defaults = defaults
+        self.execution = execution or Execution(model.device)
+        model.llm.kernel = self.execution.attention.kernel
         self.capabilities = Capabilities(
             name='minicpmo',
             full_duplex=True,
@@ -76,6 +83,7 @@ class Engine:
             yes_no_questions=defaults.yes_no_questions
             and YesNoQuestion.from_tokenizer(tokenizer) is not None,
             model_id=defaults.model_id,
+            execution=self.execution.line(),
         )
 
     @classmethod
@@ -86,6 +94,8 @@ class Engine:
         dtype: str = 'auto',
         parts: Optional[Collection[str]] = None,
         progress: Optional[Callable[[int, int], None]] = None,
+        cuda_graphs: str = 'auto',
+        attention: str = 'auto',
     ) -> Engine:
         """Load a model folder in the layout of the official release.
 
@@ -96,6 +106,9 @@ class Engine:
             dtype: 'float32', 'bfloat16', 'float16', or 'auto': float32 on a CPU, else bfloat16.
             parts: of 'vision', 'audio', 'speech'; None loads all the folder has.
             progress: called with bytes read so far and in all.
+            cuda_graphs: 'auto' captures the hot path of duplex sessions on a CUDA device, 'false'
+                does not; see docs/engine.md.
+            attention: 'sdpa', 'flash', or 'auto' for the faster one, which is measured.
 
         Raises:
             CheckpointError: the folder is incomplete, damaged or does not fit its config.
@@ -108,6 +121,7 @@ class Engine:
         if parts is not None:
             config = config.without(*left_out_parts(parts))
         kind = choose_dtype(dtype, place)
+        execution = Execution.choose(cuda_graphs, attention, config.llm, place, kind)
         defaults = SessionDefaults.from_folder(folder)
         rows = duplex_options(merged_options(defaults, {})).cache_rows
         plan = plan_load(folder, config, place, kind, rows)
@@ -116,7 +130,7 @@ class Engine:
         model = load_model(folder, config, place, kind, progress)
         tokenizer = PretrainedTokenizer(folder)
         voices = VoiceLibrary(model, folder / 'assets')
-        return cls(model, tokenizer, voices, defaults)
+        return cls(model, tokenizer, voices, defaults, execution)
 
     def prepare(self, system_prompt: Optional[str] = None, **options: object) -> DuplexSession:
         """Return a new duplex session; see ``session_option.OPTION_NAMES`` for the options.
@@ -133,11 +147,22 @@ class Engine:
         prompt = DuplexPrompt.from_text(
             self.tokenizer, instruction, self.voices.prompt_rows(values)
         )
-        speech = None if typed.text_only else self.voices.new_synthesizer(values)
+        # The two run at the same time, so they may not share scratch memory.
+        pool, speech_pool = self.execution.new_pool(), self.execution.new_pool()
+        begun = time.perf_counter()
+        speech = None
+        if not typed.text_only:
+            speech = self.voices.new_synthesizer(values, pool=speech_pool)
         if speech is not None and values.get('spoken_mask'):
             speech = SilentSpanSpeech(speech, values['spoken_mask'](), self.tokenizer.decode)
-        encoder = StreamEncoder(self.model)
-        return DuplexSession(self.model.llm, self.tokenizer, encoder, speech, prompt, typed)
+        session = DuplexSession(
+            self.model.llm, self.tokenizer, StreamEncoder(self.model), speech, prompt, typed,
+            pool=pool, progress=_log_capture,
+        )  # fmt: skip
+        running = self.execution.line(pool, speech_pool)
+        self.capabilities = replace(self.capabilities, execution=running)
+        _LOGGER.info('session ready after %.1f s: %s', time.perf_counter() - begun, running)
+        return session
 
     def chat(self, speak: bool = False, **options: object) -> ChatSession:
         """Return a new turn-based session; see ``session_option.CHAT_OPTION_NAMES``.
@@ -173,6 +198,10 @@ class Engine:
             Mode.CHAT: self.chat,
             Mode.STREAMING: self.half_duplex,
         }[mode](**options)
+
+
+def _log_capture(done: int, total: int) -> None:
+    _LOGGER.info('%d of %d steps of the language model are warm', done, total)
 
 
 def left_out_parts(wanted: Collection[str]) -> list[str]:

@@ -93,7 +93,9 @@ class LanguageStream:
         cache.relocate(kept_from, cache.length, new_start)
         cache.truncate(prefix_rows)
         if renewed:
-            self.feed_ids(renewed)
+            # Without padding: it would overwrite the kept rows behind.
+            self.forwards += 1
+            self.model.extend(self.embed(renewed), cache)
         cache.length = new_start + kept
 
     @property

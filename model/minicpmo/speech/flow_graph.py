@@ -55,7 +55,7 @@ class FlowGraphs:
         }
 
     def integrate(self, x: Tensor, condition: Tensor, slots: list[int], used: list[int]) -> Tensor:
-        """Return the frames [n, mel] that the flow leads to; valid until the next call.
+        """Return the frames [n, mel] that the flow leads to.
 
         x: [n, mel], the noise. condition: [2, n, width]. slots: places of the new frames. used:
         all valid places, the new ones included.
@@ -72,7 +72,7 @@ class FlowGraphs:
         self._tail.copy_(torch.tensor((count, count + 1)))
         for step in self._steps[size]:
             step()
-        return self._x[:count]
+        return self._x[:count].clone()
 
     def _run(self, index: int, size: int) -> None:
         x = self._x[:size]

@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the parts of a duplex session from its options."""
+"""Make the parts of a duplex session from its options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def new_chooser(
     options: DuplexOptions,
     draws: Optional[Draws],
 ) -> TokenChooser:
-    """Return the token choice of a session; draws None takes seeded ones."""
+    """Return the token choice of a session; ``draws`` replaces the seeded generator."""
     device, size = stream.cache.keys.device, stream.model.config.vocab_size
     if draws is None:
         candidates = candidate_count(size, options.sampling)
@@ -43,7 +43,7 @@ def new_window(
     prompt: DuplexPrompt,
     options: DuplexOptions,
 ) -> ContextWindow:
-    """Return the empty window behind a prompt."""
+    """Return the bookkeeping of what a session forgets."""
     carries = options.window.mode is WindowMode.CONTEXT
     dropped = tokens.all_ids | tokenizer.special_ids
     return ContextWindow(
