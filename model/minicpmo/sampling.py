@@ -136,7 +136,7 @@ class PenaltyHistory:
         self.total += 1
         self.recent.append(token)
         self.count[token] = self.count.get(token, 0) + 1
-        self.divisor[token] = self.penalty
+        self.divisor[token].fill_(self.penalty)
         if len(self.recent) > self.window:
             self._forget(self.recent.popleft())
 
@@ -144,7 +144,7 @@ class PenaltyHistory:
         self.count[token] -= 1
         if not self.count[token]:
             del self.count[token]
-            self.divisor[token] = 1.0
+            self.divisor[token].fill_(1.0)
 
     def reset(self, ids: Sequence[int] = ()) -> None:
         """Forget everything, then remember ``ids``."""

@@ -95,7 +95,7 @@ class CodeSampler:
 
     def accept(self, code: int) -> None:
         """Add a chosen code to the history."""
-        self._recent[self._total % self.rules.window] = code
+        self._recent[self._total % self.rules.window].fill_(code)
         self._total += 1
 
     def scores(self, logits: torch.Tensor, end_allowed: bool) -> torch.Tensor:
