@@ -37,6 +37,7 @@ from minicpmo.speech.silent_span import SilentSpanSpeech
 from minicpmo.stream_encoder import StreamEncoder
 from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer
 from minicpmo.voice_library import VoiceLibrary
+from minicpmo.warm_up import warm_up
 from minicpmo.yes_no import YesNoQuestion
 
 _LOGGER = logging.getLogger(__name__)
@@ -159,6 +160,9 @@ class Engine:
             self.model.llm, self.tokenizer, StreamEncoder(self.model), speech, prompt, typed,
             pool=pool, progress=_log_capture,
         )  # fmt: skip
+        if self.execution.fixed_shapes:
+            can, side = self.capabilities, self.model.config.slicing.scale_resolution
+            warm_up(session, can.audio, side if can.vision else 0)
         running = self.execution.line(pool, speech_pool)
         self.capabilities = replace(self.capabilities, execution=running)
         _LOGGER.info('session ready after %.1f s: %s', time.perf_counter() - begun, running)

@@ -76,8 +76,12 @@ class GraphPool:
         graph = torch.cuda.CUDAGraph()
         # Other threads, such as one that loads a second session, may go on allocating meanwhile.
         mode = 'thread_local'
-        with torch.cuda.graph(graph, self._handle, self._stream, capture_error_mode=mode):
-            step()
+        try:
+            with torch.cuda.graph(graph, self._handle, self._stream, capture_error_mode=mode):
+                step()
+        finally:
+            # A capture that fails at its end would leave its stream behind as the current one.
+            torch.cuda.set_stream(current)
         return graph
 
 

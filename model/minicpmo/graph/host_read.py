@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 
@@ -27,3 +28,9 @@ def read_ids(ids: Tensor) -> list[int]:
     """
     READS.reads += 1
     return ids.tolist()
+
+
+def read_array(values: Tensor) -> np.ndarray:
+    """Return a tensor of any type numpy has; waits until the device has computed it."""
+    READS.reads += 1
+    return values.cpu().numpy()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 class SideStream:
@@ -27,6 +28,11 @@ class SideStream:
             self._stream.wait_stream(torch.cuda.current_stream(self._stream.device))
         with self.resume():
             yield
+
+    def keep(self, tensor: Tensor) -> None:
+        """Keep the memory of a tensor of another stream until what is launched here is done."""
+        if self._stream is not None:
+            tensor.record_stream(self._stream)
 
     @contextmanager
     def resume(self) -> Iterator[None]:

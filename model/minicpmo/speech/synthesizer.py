@@ -127,6 +127,8 @@ class ModelSpeech:
         """Launch one unit and return what waits for its sound; see ``DeferredSpeech``."""
         del text
         with self._stream.begin():
+            if hidden is not None:
+                self._stream.keep(hidden)
             if isinstance(self._codes, DuplexCodeStream):
                 self._codes.begin(token_ids, hidden, end_of_turn)
                 return partial(self._sound_of, self._codes.finish, end_of_turn)
