@@ -6,26 +6,34 @@
 listening units, of such with a picture, and of speaking units in the middle of a turn (8 text
 tokens and 25 speech codes, one second of sound), the number of language model forwards and of
 vocabulary rows, the bytes of the caches, and how far decoding is from the physical floor.
+
+On a CUDA device the hot path is measured as it comes and as CUDA graphs, in the same run and on
+the same weights; ``--cuda-graphs true`` or ``false`` measures one of them. On a machine with an
+H100 or H200, ``python -m benchmarks.unit_latency --size full --record`` measures everything.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.latency.compiled_engine import CompiledEngine
 from benchmarks.latency.copy_bandwidth import copy_bandwidth, decode_bytes
-from benchmarks.latency.model_size import PROMPT_CODES, SIZES
+from benchmarks.latency.model_size import PROMPT_CODES, SIZES, RandomWeights
 from benchmarks.latency.session_engine import SessionEngine
 from benchmarks.latency.unit_engine import UnitCost, UnitEngine, UnitKind, load_adapter
 from benchmarks.measurement import print_and_record, summary
+from minicpmo.attention_choice import ATTENTION_NAMES
 from minicpmo.available_memory import available_memory
 from minicpmo.checkpoint import empty_model, expected_shapes
 from minicpmo.engine import DTYPES, choose_device, choose_dtype
 from minicpmo.errors import ConfigurationError
+from minicpmo.graph.execution import Execution
 from minicpmo.memory_advice import require_fit
 from minicpmo.memory_plan import MemoryRequest
 from minicpmo.quantization.scheme import Quantization, require_hardware
@@ -102,6 +110,41 @@ def floor_of(
     }
 
 
+def session_engines(
+    options: argparse.Namespace,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: Quantization,
+) -> list[SessionEngine]:
+    """Return this project's engines that are to be measured, on the same weights."""
+    weights = RandomWeights.make(options.size, device, dtype, quantization)
+    kinds = [options.cuda_graphs]
+    if options.cuda_graphs == 'both':
+        kinds = ['false', 'true'] if device.type == 'cuda' else ['false']
+    config = SIZES[options.size].model.llm
+    chosen = Execution.choose('true', options.attention, config, device, dtype)
+    engines = []
+    for kind in kinds:
+        execution = replace(chosen, fixed_shapes=kind == 'true')
+        engines.append(
+            SessionEngine(options.size, device, dtype, options.context, execution, weights)
+        )
+    if options.compile:
+        engines.append(CompiledEngine(options.size, device, dtype, options.context))
+    return engines
+
+
+def device_memory(device: torch.device) -> dict[str, float]:
+    """Return what was in use at most on a CUDA device since the start [GiB]."""
+    if device.type != 'cuda':
+        return {}
+    gibibyte = 1 << 30
+    return {
+        'allocated_gib_peak': torch.cuda.max_memory_allocated(device) / gibibyte,
+        'reserved_gib_peak': torch.cuda.max_memory_reserved(device) / gibibyte,
+    }
+
+
 def require_memory(
     size: str, device: torch.device, dtype: torch.dtype, quantization: Quantization
 ) -> None:
@@ -129,6 +172,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         '--quantization', default='none', choices=[kind.value for kind in Quantization]
     )
+    parser.add_argument(
+        '--cuda-graphs',
+        default='both',
+        choices=('both', 'true', 'false'),
+        help='both: as it comes and captured on CUDA, as it comes elsewhere',
+    )
+    parser.add_argument('--attention', default='auto', choices=ATTENTION_NAMES)
+    parser.add_argument('--compile', action='store_true', help='also with torch.compile')
     parser.add_argument('--units', type=int, default=40, help='measured units of every kind')
     parser.add_argument('--context', type=int, default=0, help='rows in the cache beforehand')
     parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
@@ -147,9 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dtype = choose_dtype(options.dtype, device)
         quantization = Quantization.parse(options.quantization)
         require_memory(options.size, device, dtype, quantization)
-        engines: list[UnitEngine] = [
-            SessionEngine(options.size, device, dtype, options.context, quantization)
-        ]
+        engines: list[UnitEngine] = [*session_engines(options, device, dtype, quantization)]
         engines += [load_adapter(a, options.size, device, dtype) for a in options.adapter]
     except ConfigurationError as error:
         print(error)
@@ -172,15 +221,16 @@ def run(
         UnitKind('speak', 0, TEXT_TOKENS),
         UnitKind('speak with picture', side, TEXT_TOKENS),
     )
-    rows, counts, floor = {}, {}, {}
+    rows, counts, floors, runs = {}, {}, {}, {}
     for engine in engines:
         costs = measure(engine, kinds, options.units)
         rows.update(rows_of(engine, costs))
         counts[engine.name] = counts_of(engine, costs)
         if isinstance(engine, SessionEngine):
-            floor = floor_of(
+            floors[engine.name] = floor_of(
                 options.size, device, dtype, Quantization(options.quantization), costs['speak']
             )
+            runs[engine.name] = f'{engine.runs}; ready after {engine.warm_up_seconds:.1f} s'
         engine.close()
     hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
     details = {
@@ -192,18 +242,22 @@ def run(
         'text_tokens': TEXT_TOKENS,
         'counts': counts,
         'official_forwards': OFFICIAL_FORWARDS,
-        'floor': floor,
+        'floor': floors,
+        'runs': runs,
+        'memory': device_memory(device),
     }
     name = f'unit_latency_{options.size}_{device.type}_{details["dtype"]}'
     if options.quantization != 'none':
         name = f'{name}_{options.quantization}'
     print_and_record(name, rows, options.record, **details)
-    print_details(counts, floor)
+    print_details(details)
 
 
-def print_details(counts: dict[str, Any], floor: dict[str, float]) -> None:
-    """Print counts and floor below the table of times."""
-    for engine, values in counts.items():
+def print_details(details: dict[str, Any]) -> None:
+    """Print how the engines ran, their counts and floors, and memory below the table of times."""
+    for engine, line in details['runs'].items():
+        print(f'{engine}: {line}')
+    for engine, values in details['counts'].items():
         print(f'{engine} caches: {values.pop("cache_bytes") / (1 << 20):.1f} MiB')
         for kind, numbers in values.items():
             print(
@@ -211,8 +265,11 @@ def print_details(counts: dict[str, Any], floor: dict[str, float]) -> None:
                 f'vocabulary rows {numbers["vocabulary_rows"]} '
                 f'(official code: {OFFICIAL_FORWARDS[kind]} forwards)'
             )
-    for name, value in floor.items():
-        print(f'{name} {value:.4g}')
+    for engine, floor in details['floor'].items():
+        for name, value in floor.items():
+            print(f'{engine} {name} {value:.4g}')
+    for name, value in details['memory'].items():
+        print(f'{name} {value:.2f}')
 
 
 if __name__ == '__main__':

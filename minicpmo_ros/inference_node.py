@@ -101,7 +101,8 @@ class InferenceNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._start_worker(session)
         seconds = time.monotonic() - begun
-        self.get_logger().info(f'{self._output.model_id} is ready after {seconds:.1f} s')
+        runs = self._backend.capabilities.execution
+        self.get_logger().info(f'{self._output.model_id} is ready after {seconds:.1f} s: {runs}')
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -280,6 +281,7 @@ class InferenceNode(LifecycleNode):
             level = Level.ERROR if self._load_error else Level.WARN
             return [Status('model', level, self._load_error or 'no model is loaded')]
         values = {
+            'runs on': self._backend.capabilities.execution,
             'unit time [s]': self._unit_time,
             'units behind': worker.units_behind,
             'units': worker.state.units,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Optional
 
 import torch
 
@@ -19,6 +20,7 @@ from minicpmo.config import (
     SpeechConfig,
     VisionConfig,
 )
+from minicpmo.graph.captured_step import GraphPool
 from minicpmo.model import OmniModel
 from minicpmo.quantization.conversion import assign_matrix, install, tensor_formats
 from minicpmo.quantization.quantizer import quantize
@@ -137,18 +139,41 @@ def _quantized_model(
 
 
 def speech_factory(
-    size: Size, model: OmniModel, device: torch.device
-) -> Callable[[], ModelSpeech | None]:
-    """Return a function that makes the speech of a new session."""
+    size: Size,
+    model: OmniModel,
+    device: torch.device,
+    generation: Generation = Generation.ORIGINAL,
+) -> Callable[[Optional[GraphPool]], ModelSpeech | None]:
+    """Return a function that makes the speech of a new session, its steps captured in a pool."""
     if size.sound is None or model.tts is None:
-        return lambda: None
+        return lambda pool: None
     decoder = model.tts
     with torch.device(device):
-        sound = Token2Wav.empty(size.sound, Generation.ORIGINAL)
+        sound = Token2Wav.empty(size.sound, generation)
     sound.flow.requires_grad_(False).eval().prepare()
     sound.vocoder.requires_grad_(False).eval().prepare()
     voice = sound.prepare_voice(_random_prompt(size.sound, device))
-    return lambda: ModelSpeech.duplex(decoder, sound, voice)
+    return lambda pool: ModelSpeech.duplex(decoder, sound, voice, pool=pool)
+
+
+@dataclass(frozen=True)
+class RandomWeights:
+    """A model of random weights that several measured sessions share."""
+
+    model: OmniModel
+    new_speech: Callable[[Optional[GraphPool]], ModelSpeech | None]
+
+    @classmethod
+    def make(
+        cls,
+        size: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantization: Quantization = Quantization.NONE,
+    ) -> RandomWeights:
+        """Return the model of a size by name."""
+        model = random_model(SIZES[size], device, dtype, quantization)
+        return cls(model, speech_factory(SIZES[size], model, device))
 
 
 def _random_prompt(config: Token2WavConfig, device: torch.device) -> Prompt:

@@ -7,20 +7,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 import time
-from typing import Any
+from typing import Any, Optional
 
 import torch
 
-from benchmarks.latency.model_size import SIZES, random_model, speech_factory
+from benchmarks.latency.model_size import RandomWeights
 from benchmarks.latency.unit_engine import RandomInput, UnitCost, UnitKind
 from minicpmo.context_window import WindowMode, WindowOptions
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.duplex_options import DuplexOptions
+from minicpmo.graph.execution import Execution
 from minicpmo.protocol import Unit, UnitTimings
 from minicpmo.quantization.scheme import Quantization
 from minicpmo.special_token import TOKEN_NAMES, SpecialTokens
 from minicpmo.stream_encoder import StreamEncoder
+from minicpmo.warm_up import warm_up
 
 TURN_UNITS = 8
 """A spoken turn ends after this many units, in one that is not counted."""
@@ -73,9 +75,9 @@ class SessionEngine:
     """Implements ``UnitEngine``.
 
     context: rows that fill the key/value cache before the first unit.
+    execution: how the hot path runs; None runs everything as it comes.
+    weights: a model to measure, one of random weights where not given.
     """
-
-    name = 'minicpmo'
 
     def __init__(
         self,
@@ -83,19 +85,30 @@ class SessionEngine:
         device: torch.device,
         dtype: torch.dtype,
         context: int = 0,
-        quantization: Quantization = Quantization.NONE,
+        execution: Optional[Execution] = None,
+        weights: Optional[RandomWeights] = None,
     ) -> None:
         self._device, self._context = device, context
-        model = random_model(SIZES[size], device, dtype, quantization)
+        self.execution = execution or Execution(device)
+        self.name = 'minicpmo graphs' if self.execution.fixed_shapes else 'minicpmo'
+        weights = weights or RandomWeights.make(size, device, dtype)
+        model = weights.model
+        model.llm.kernel = self.execution.attention.kernel
         self._tokenizer = IdTokenizer(model.config.llm.vocab_size)
         self._tokens = SpecialTokens.from_tokenizer(self._tokenizer)
-        speech = speech_factory(SIZES[size], model, device)()
+        pools = self.execution.new_pool(), self.execution.new_pool()
+        begun = time.perf_counter()
+        speech = weights.new_speech(pools[1])
         prompt = DuplexPrompt.from_text(self._tokenizer, 'Streaming Omni Conversation.')
         options = DuplexOptions(window=WindowOptions(mode=WindowMode.OFF))
         self._session = DuplexSession(
             model.llm, self._tokenizer, StreamEncoder(model), speech, prompt, options,
-            clock=self._clock,
+            clock=self._clock, pool=pools[0],
         )  # fmt: skip
+        if self.execution.fixed_shapes:
+            warm_up(self._session, True, model.config.slicing.scale_resolution)
+        self.runs = self.execution.line(*pools)
+        self.warm_up_seconds = time.perf_counter() - begun
         self._choice = ScriptedChoice(self._session.chooser.choose)
         self._session.chooser.choose = self._choice
         self._input = RandomInput()

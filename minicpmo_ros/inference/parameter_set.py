@@ -49,6 +49,18 @@ class InferenceParameters:
         'separated by commas; what is left out takes no memory',
         read_only=True,
     )
+    cuda_graphs: str = parameter(
+        'auto',
+        'capture the hot path as CUDA graphs when the model is loaded; auto: where there is a GPU',
+        choices=('auto', 'true', 'false'),
+        read_only=True,
+    )
+    attention: str = parameter(
+        'auto',
+        'kernel of the language model; auto measures whether flash-attn, if installed, is faster',
+        choices=('auto', 'sdpa', 'flash'),
+        read_only=True,
+    )
     voice: str = parameter(
         'auto',
         'how speech is made; auto takes the model where it has a speech decoder, else espeak',

@@ -48,6 +48,11 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser = argparse.ArgumentParser(prog='python -m minicpmo.check', description=__doc__)
     parser.add_argument('folder', help='folder with config.json, weights and recorded vectors')
     parser.add_argument('--stage', action='append', help='only this stage (repeatable)')
+    parser.add_argument(
+        '--fixed-shapes',
+        action='store_true',
+        help='on the steps that are captured as CUDA graphs, padded as they are there',
+    )
     parser.add_argument('--list', action='store_true', help='print the stages and stop')
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the recordings were made with one thread
@@ -59,7 +64,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print('\n'.join(names))
         return 0
     try:
-        vectors = Vectors(options.folder)
+        vectors = Vectors(options.folder, options.fixed_shapes)
     except MiniCPMOError as error:
         print(error, file=sys.stderr)
         return 2

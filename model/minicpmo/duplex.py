@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from numbers import Integral
 import time
 from typing import Optional
@@ -19,44 +18,26 @@ from minicpmo.conversation import Conversation
 from minicpmo.duplex_input import DuplexPrompt, InputEncoder
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.duplex_setup import new_chooser, new_window
+from minicpmo.duplex_state import BegunUnit, DuplexState, EncodedUnit, Sound
 from minicpmo.errors import InputError, SessionStateError
+from minicpmo.graph.captured_step import GraphPool
+from minicpmo.graph.language_graph import Progress
 from minicpmo.language_stream import LanguageStream
 from minicpmo.llm import LanguageModel
-from minicpmo.protocol import Decision, Heard, Unit, UnitResult, UnitTimings
+from minicpmo.protocol import Heard, Unit, UnitResult, UnitTimings
 from minicpmo.sampling import Draws
 from minicpmo.special_token import SpecialTokens
-from minicpmo.speech.protocol import SpeechSynthesizer
+from minicpmo.speech.protocol import SpeechSynthesizer, begin_speech
 from minicpmo.tokenizer import TextTokenizer
 from minicpmo.turn_record import SpokenUnit, TurnRecord
 from minicpmo.unit_decoder import DecodedUnit, UnitDecoder
 from minicpmo.unit_input import UnitInput
+from minicpmo.unit_result import unit_result
 from minicpmo.unit_sequence import Part, part_rows
 from minicpmo.yes_no import YesNoQuestion
 
 CLOSING_ROWS = 3
 """Most rows that end a unit: ``<|turn_eos|>``, terminator and ``</unit>``."""
-
-
-@dataclass
-class DuplexState:
-    """Where the session stands.
-
-    last_index: index of the newest accepted unit, None before the first one.
-    units: number of accepted units.
-    last_unit: the newest unit's answer with its ids, None before the first one.
-    silent_turn: no speech is made until the turn ends.
-    """
-
-    last_index: Optional[int] = None
-    units: int = 0
-    turn_open: bool = False
-    last_unit: Optional[DecodedUnit] = None
-    silent_turn: bool = False
-
-    def reset(self) -> None:
-        """Begin a new conversation."""
-        self.last_index, self.units, self.turn_open, self.last_unit = None, 0, False, None
-        self.silent_turn = False
 
 
 class DuplexSession:
@@ -66,6 +47,8 @@ class DuplexSession:
     before it, and one forward per decoded token.
 
     speech: None makes no sound.
+    pool: where the fixed-shape steps are captured; None runs everything as it comes.
+    progress: called while they are, with the steps captured so far and in all.
     state, chooser, conversation, encoder: open for checks and benchmarks, not to be changed.
     """
 
@@ -79,12 +62,16 @@ class DuplexSession:
         options: DuplexOptions,
         draws: Optional[Draws] = None,
         clock: Callable[[], float] = time.perf_counter,
+        pool: Optional[GraphPool] = None,
+        progress: Progress = lambda done, total: None,
     ) -> None:
         self.options = options
         self.state = DuplexState()
         tokens = SpecialTokens.from_tokenizer(tokenizer)
-        stream = LanguageStream(model, options.cache_rows)
+        stream = LanguageStream(model, options.cache_rows, pool, progress)
         self.chooser = new_chooser(stream, tokens, tokenizer, options, draws)
+        if pool is not None:
+            self.chooser.capture(pool)
         window = new_window(tokens, tokenizer, prompt, options)
         self.conversation = Conversation(stream, prompt, window, tokens)
         self.encoder = encoder
@@ -111,19 +98,62 @@ class DuplexSession:
             ContextOverflowError: there is no room for the unit; the session is unchanged.
             SessionStateError: the session is closed.
         """
-        self._require_open()
+        self.begin(unit)
+        return self.finish()
+
+    def begin(self, unit: Unit) -> None:
+        """Take in and answer a unit; its speech is under way. :meth:`finish` must follow.
+
+        Raises: as :meth:`step`.
+        """
+        self._require_idle()
         self._require_order(unit)
-        parts = self._input.plan(unit)
+        encoded = self.state.ahead
+        if encoded is None or encoded.unit is not unit:
+            # Another unit than this one was heard ahead: it stays unanswered.
+            encoded = None
+        parts = self._input.plan(unit) if encoded is None else encoded.parts
         self.conversation.make_room(
             part_rows(parts) + self.options.decoding.max_tokens + CLOSING_ROWS
         )
-        timings = UnitTimings()
+        self.state.ahead = None
         with torch.inference_mode():
-            rows = self._input.encode(unit, parts, timings)
-            decoded = self._answer(unit, rows, timings)
-            speech = self._speak(unit, decoded, timings)
-        self._finish(unit, parts, decoded, speech)
-        return self._result(unit, decoded, speech, timings)
+            encoded = encoded or self._encode(unit, parts)
+            decoded = self._answer(unit, encoded.rows, encoded.timings)
+            sound = self._begin_speech(unit, decoded, encoded.timings)
+        self.state.begun = BegunUnit(encoded, decoded, sound)
+
+    def finish(self) -> UnitResult:
+        """Wait for the speech of the unit that was begun and return its result."""
+        self._require_open()
+        begun, self.state.begun = self.state.begun, None
+        if begun is None:
+            raise SessionStateError('no unit was begun; call begin first')
+        timings, started = begun.encoded.timings, self._clock()
+        with torch.inference_mode():
+            speech = None if begun.sound is None else begun.sound()
+        if speech is not None:
+            timings.speech += self._clock() - started
+        self._finish(begun, speech)
+        rate = None if self.speech is None else self.speech.sample_rate
+        return unit_result(begun, speech, rate, self.conversation.length)
+
+    def prefetch(self, unit: Unit) -> None:
+        """Encode the sound and pictures of the next unit ahead, e.g. between begin and finish.
+
+        An interruption in between does not matter: what was heard stays true. If another object
+        is given to the next :meth:`begin`, this one has been heard and stays unanswered.
+
+        Raises:
+            InputError: the unit cannot be used; the session is unchanged.
+            SessionStateError: the session is closed, or a unit is encoded ahead already.
+        """
+        self._require_open()
+        if self.state.ahead is not None:
+            raise SessionStateError('one unit is encoded ahead already; begin it first')
+        parts = self._input.plan(unit)
+        with torch.inference_mode():
+            self.state.ahead = self._encode(unit, parts)
 
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn with ``<|turn_eos|>``; remember only what was heard of it.
@@ -131,7 +161,7 @@ class DuplexSession:
         The end of the last unit usually still waits to be fed, so the turn is closed inside
         that unit, exactly where the model itself would have closed it.
         """
-        self._require_open()
+        self._require_idle()
         if self.state.turn_open or heard.seconds > 0.0 or heard.text:
             # The end of a finished turn may still be playing when it is cut.
             self.conversation.keep_heard(self._turn, heard)
@@ -149,7 +179,7 @@ class DuplexSession:
         The question is fed behind the conversation and removed again, so the session goes on as
         if it had never been asked.
         """
-        self._require_open()
+        self._require_idle()
         if self._question is None:
             return None
         logits = self.conversation.logits_behind(self._question.ids(question))
@@ -189,10 +219,14 @@ class DuplexSession:
         timings.decode = self._clock() - prefilled
         return decoded
 
-    def _speak(
+    def _encode(self, unit: Unit, parts: list[Part]) -> EncodedUnit:
+        timings = UnitTimings()
+        return EncodedUnit(unit, parts, self._input.encode(unit, parts, timings), timings)
+
+    def _begin_speech(
         self, unit: Unit, decoded: DecodedUnit, timings: UnitTimings
-    ) -> Optional[np.ndarray]:
-        """Return the sound of a speaking unit; a cut turn loses what is pending."""
+    ) -> Optional[Sound]:
+        """Launch the sound of a speaking unit; a cut turn loses what is pending."""
         if self.speech is None or self._is_silent(unit):
             return None
         if decoded.is_listen:
@@ -201,7 +235,9 @@ class DuplexSession:
             return None
         started = self._clock()
         self.speech.set_flow_stride(unit.flow_stride)
-        sound = self.speech.speak(decoded.ids, decoded.hidden, decoded.text, decoded.end_of_turn)
+        sound = begin_speech(
+            self.speech, decoded.ids, decoded.hidden, decoded.text, decoded.end_of_turn
+        )
         timings.speech = self._clock() - started
         return sound
 
@@ -214,14 +250,9 @@ class DuplexSession:
         self.state.silent_turn = silent
         return silent
 
-    def _finish(
-        self,
-        unit: Unit,
-        parts: list[Part],
-        decoded: DecodedUnit,
-        speech: Optional[np.ndarray],
-    ) -> None:
+    def _finish(self, begun: BegunUnit, speech: Optional[np.ndarray]) -> None:
         """Take the unit into the books."""
+        unit, decoded = begun.encoded.unit, begun.decoded
         if not decoded.is_listen:
             if not self.state.turn_open:
                 self._turn.reset()
@@ -233,39 +264,19 @@ class DuplexSession:
         state.last_index, state.last_unit = unit.index, decoded
         state.units += 1
         state.turn_open = decoded.turn_open
-        rows = part_rows(parts) + decoded.fed_tokens + len(decoded.closing_ids)
+        rows = part_rows(begun.encoded.parts) + decoded.fed_tokens + len(decoded.closing_ids)
         ids = [] if decoded.is_listen else list(decoded.ids)
         record = UnitRecord(unit.index, rows, ids, decoded.is_listen)
         self.conversation.end_unit(record, decoded.closing_ids)
 
-    def _result(
-        self,
-        unit: Unit,
-        decoded: DecodedUnit,
-        speech: Optional[np.ndarray],
-        timings: UnitTimings,
-    ) -> UnitResult:
-        listens = decoded.is_listen
-        result = UnitResult(
-            unit.index,
-            Decision.LISTEN if listens else Decision.SPEAK,
-            text='' if listens else decoded.text,
-            token_ids=[] if listens else list(decoded.ids),
-            speech=speech,
-            end_of_turn=decoded.end_of_turn,
-            yielded=decoded.yielded,
-            turn_open=decoded.turn_open,
-            forced_listen=decoded.forced,
-            context_tokens=self.conversation.length,
-            timings=timings,
-        )
-        if self.speech is not None:
-            result.sample_rate = self.speech.sample_rate
-        return result
-
     def _require_open(self) -> None:
         if self._closed:
             raise SessionStateError('the session is closed; prepare a new one')
+
+    def _require_idle(self) -> None:
+        self._require_open()
+        if self.state.begun is not None:
+            raise SessionStateError('a unit was begun; finish it first')
 
     def _require_order(self, unit: Unit) -> None:
         last = self.state.last_index

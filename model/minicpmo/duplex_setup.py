@@ -10,7 +10,7 @@ from minicpmo.context_window import ContextWindow, WindowMode
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.language_stream import LanguageStream
-from minicpmo.sampling import Draws, SeededDraws, TokenChooser
+from minicpmo.sampling import Draws, SeededDraws, TokenChooser, candidate_count
 from minicpmo.special_token import SpecialTokens
 from minicpmo.tokenizer import TextTokenizer
 
@@ -23,13 +23,16 @@ def new_chooser(
     draws: Optional[Draws],
 ) -> TokenChooser:
     """Return the token choice of a session; ``draws`` replaces the seeded generator."""
-    device = stream.cache.keys.device
+    device, size = stream.cache.keys.device, stream.model.config.vocab_size
+    if draws is None:
+        candidates = candidate_count(size, options.sampling)
+        draws = SeededDraws(options.seed, size, candidates, device)
     return TokenChooser(
         tokens,
-        stream.model.config.vocab_size,
+        size,
         tokenizer.bad_ids,
         options.sampling,
-        draws or SeededDraws(options.seed, device),
+        draws,
         device,
     )
 

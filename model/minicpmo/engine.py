@@ -9,6 +9,7 @@ from dataclasses import replace
 import enum
 import logging
 from pathlib import Path
+import time
 from typing import Optional
 
 import torch
@@ -21,6 +22,7 @@ from minicpmo.config import PARTS, ModelConfig
 from minicpmo.duplex import DuplexSession
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ConfigurationError
+from minicpmo.graph.execution import Execution
 from minicpmo.half_duplex import HalfDuplexSession
 from minicpmo.memory_advice import require_fit
 from minicpmo.model import OmniModel
@@ -38,6 +40,7 @@ from minicpmo.speech.silent_span import SilentSpanSpeech
 from minicpmo.stream_encoder import StreamEncoder
 from minicpmo.tokenizer import PretrainedTokenizer, TextTokenizer
 from minicpmo.voice_library import VoiceLibrary, reference_frames
+from minicpmo.warm_up import warm_up
 from minicpmo.yes_no import YesNoQuestion
 
 _LOGGER = logging.getLogger(__name__)
@@ -57,6 +60,7 @@ class Engine:
     """Implements :class:`minicpmo.protocol.Backend` on weights in this process.
 
     model, tokenizer, voices: what all sessions share. quantization: of the language model.
+    execution: how sessions run; None runs everything as it comes.
     """
 
     def __init__(
@@ -66,12 +70,15 @@ class Engine:
         voices: VoiceLibrary,
         defaults: SessionDefaults,
         quantization: Quantization = Quantization.NONE,
+        execution: Optional[Execution] = None,
     ) -> None:
         self.quantization = quantization
         self.model = model
         self.tokenizer = tokenizer
         self.voices = voices
         self.defaults = defaults
+        self.execution = execution or Execution(model.device)
+        model.llm.kernel = self.execution.attention.kernel
         self.capabilities = Capabilities(
             name='minicpmo',
             full_duplex=True,
@@ -82,6 +89,7 @@ class Engine:
             yes_no_questions=defaults.yes_no_questions
             and YesNoQuestion.from_tokenizer(tokenizer) is not None,
             model_id=defaults.model_id,
+            execution=self.execution.line(),
         )
 
     @classmethod
@@ -95,6 +103,8 @@ class Engine:
         quantization: str = 'none',
         quantization_cache: Path | str = 'auto',
         context_tokens: Optional[int] = None,
+        cuda_graphs: str = 'auto',
+        attention: str = 'auto',
     ) -> Engine:
         """Load a model folder in the layout of the official release.
 
@@ -110,6 +120,9 @@ class Engine:
                 'auto' for one in the user's cache, 'none' to keep nothing.
             context_tokens: size of a session's cache to plan memory for; that of the folder's
                 defaults if not given. Pass the same to :meth:`prepare`.
+            cuda_graphs: 'auto' captures the hot path of duplex sessions on a CUDA device, 'false'
+                does not; see docs/engine.md.
+            attention: 'sdpa', 'flash', or 'auto' for the faster one, which is measured.
 
         Raises:
             CheckpointError: the folder is incomplete, damaged or does not fit its config.
@@ -123,6 +136,7 @@ class Engine:
         if parts is not None:
             config = config.without(*left_out_parts(parts))
         kind = choose_dtype(dtype, place)
+        execution = Execution.choose(cuda_graphs, attention, config.llm, place, kind)
         defaults = SessionDefaults.from_folder(folder)
         quantized = Quantization.parse(quantization)
         require_hardware(quantized, place, kind)
@@ -138,7 +152,7 @@ class Engine:
         model = load_model(folder, config, place, kind, progress, quantized, cache)
         tokenizer = PretrainedTokenizer(folder)
         voices = VoiceLibrary(model, folder / 'assets')
-        return cls(model, tokenizer, voices, defaults, quantized)
+        return cls(model, tokenizer, voices, defaults, quantized, execution)
 
     def prepare(self, system_prompt: Optional[str] = None, **options: object) -> DuplexSession:
         """Return a new duplex session; see ``session_option.OPTION_NAMES`` for the options.
@@ -155,11 +169,25 @@ class Engine:
         prompt = DuplexPrompt.from_text(
             self.tokenizer, instruction, self.voices.prompt_rows(values)
         )
-        speech = None if typed.text_only else self.voices.new_synthesizer(values)
+        # The two run at the same time, so they may not share scratch memory.
+        pool, speech_pool = self.execution.new_pool(), self.execution.new_pool()
+        begun = time.perf_counter()
+        speech = None
+        if not typed.text_only:
+            speech = self.voices.new_synthesizer(values, pool=speech_pool)
         if speech is not None and values.get('spoken_mask'):
             speech = SilentSpanSpeech(speech, values['spoken_mask'](), self.tokenizer.decode)
-        encoder = StreamEncoder(self.model)
-        return DuplexSession(self.model.llm, self.tokenizer, encoder, speech, prompt, typed)
+        session = DuplexSession(
+            self.model.llm, self.tokenizer, StreamEncoder(self.model), speech, prompt, typed,
+            pool=pool, progress=_log_capture,
+        )  # fmt: skip
+        if self.execution.fixed_shapes:
+            can, side = self.capabilities, self.model.config.slicing.scale_resolution
+            warm_up(session, can.audio, side if can.vision else 0)
+        running = self.execution.line(pool, speech_pool)
+        self.capabilities = replace(self.capabilities, execution=running)
+        _LOGGER.info('session ready after %.1f s: %s', time.perf_counter() - begun, running)
+        return session
 
     def chat(self, speak: bool = False, **options: object) -> ChatSession:
         """Return a new turn-based session; see ``session_option.CHAT_OPTION_NAMES``.
@@ -195,6 +223,10 @@ class Engine:
             Mode.CHAT: self.chat,
             Mode.STREAMING: self.half_duplex,
         }[mode](**options)
+
+
+def _log_capture(done: int, total: int) -> None:
+    _LOGGER.info('%d of %d steps of the language model are warm', done, total)
 
 
 def left_out_parts(wanted: Collection[str]) -> list[str]:

@@ -5,11 +5,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 import torch
 from torch import Tensor
 
 from minicpmo.context_window import WindowChange
+from minicpmo.graph.captured_step import GraphPool
+from minicpmo.graph.language_graph import LanguageGraphs, Progress
 from minicpmo.kv_cache import KeyValueCache
 from minicpmo.llm import LanguageModel
 
@@ -17,13 +20,28 @@ from minicpmo.llm import LanguageModel
 class LanguageStream:
     """Feeds one conversation into shared weights.
 
+    pool: where the fixed-shape steps are captured; None runs every forward as it comes.
+    progress: called while they are.
+
+    States and logits it returns are valid until the next call.
+
     forwards: runs of the decoder since construction.
     vocabulary_rows: rows the vocabulary head was evaluated for.
     """
 
-    def __init__(self, model: LanguageModel, capacity: int) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        capacity: int,
+        pool: Optional[GraphPool] = None,
+        progress: Progress = lambda done, total: None,
+    ) -> None:
         self.model = model
         self.cache: KeyValueCache = model.new_cache(capacity)
+        self._graphs: Optional[LanguageGraphs] = None
+        if pool is not None:
+            self._graphs = LanguageGraphs(model, self.cache, pool)
+            self._graphs.capture(progress)
         self.forwards = 0
         self.vocabulary_rows = 0
 
@@ -41,16 +59,25 @@ class LanguageStream:
     def feed(self, embeddings: Tensor) -> Tensor:
         """Append rows [rows, hidden] in one forward; return the last row's state [hidden]."""
         self.forwards += 1
-        return self.model.extend(embeddings, self.cache)[-1]
+        state = self._graphs.feed(embeddings) if self._graphs else None
+        return self.model.extend(embeddings, self.cache)[-1] if state is None else state
 
+    @torch.inference_mode()
     def feed_ids(self, ids: Sequence[int]) -> Tensor:
         """Append token ids in one forward; return the last row's state [hidden]."""
+        if self._graphs and len(ids) == 1:
+            state = self._graphs.feed_token(ids[0])
+            if state is not None:
+                self.forwards += 1
+                return state
         return self.feed(self.embed(ids))
 
     @torch.inference_mode()
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the vocabulary logits of one row [vocab]."""
         self.vocabulary_rows += 1
+        if self._graphs and hidden is self._graphs.state:
+            return self._graphs.evaluate_head()
         return self.model.logits(hidden)
 
     def apply(self, change: WindowChange, prefix_rows: int, suffix_ids: Sequence[int]) -> None:
@@ -66,7 +93,9 @@ class LanguageStream:
         cache.relocate(kept_from, cache.length, new_start)
         cache.truncate(prefix_rows)
         if renewed:
-            self.feed_ids(renewed)
+            # Without padding: it would overwrite the kept rows behind.
+            self.forwards += 1
+            self.model.extend(self.embed(renewed), cache)
         cache.length = new_start + kept
 
     @property

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
+from minicpmo.attention import Kernel, sdpa
 from minicpmo.config import LanguageConfig, SpeechConfig
 from minicpmo.kv_cache import KeyValueCache
 from minicpmo.rotary import rotate, rotation
@@ -24,6 +25,8 @@ class AttentionStep:
     slots: cache rows the new keys and values are written to, int64 [rows]; None without a cache.
     visible: number of cache rows looked at (fixed in a captured graph).
     mask: bool [rows, visible], True where a new row may look, or None when it sees everything.
+    length: int32 [1], valid rows including the new ones; None when all visible ones are.
+    kernel: what attends to a cache.
     causal: plain lower-triangular attention without a cache (training).
     """
 
@@ -32,6 +35,8 @@ class AttentionStep:
     slots: Optional[Tensor] = None
     visible: int = 0
     mask: Optional[Tensor] = None
+    length: Optional[Tensor] = None
+    kernel: Kernel = sdpa
     causal: bool = False
 
 
@@ -76,19 +81,12 @@ class Attention(nn.Module):
         key = rotate(key, step.cosine, step.sine)
         if cache is not None:
             key, value = _write(cache, step, key, value)
-        return self.o_proj(_attend(query, key, value, step).transpose(1, 2).flatten(2))
-
-
-def _attend(query: Tensor, key: Tensor, value: Tensor, step: AttentionStep) -> Tensor:
-    """Return the attention output [batch, heads, rows, head_dim]."""
-    if query.shape[2] == 1 and not step.causal:
-        # One new row sees everything it is given: heads that share keys can be its rows, and
-        # the keys are read once instead of once per head.
-        shared = query.view(query.shape[0], key.shape[1], -1, query.shape[-1])
-        return F.scaled_dot_product_attention(shared, key, value, step.mask).view(query.shape)
-    return F.scaled_dot_product_attention(
-        query, key, value, attn_mask=step.mask, is_causal=step.causal, enable_gqa=True
-    )
+            attended = step.kernel(query, key, value, step.mask, step.length)
+        else:
+            attended = F.scaled_dot_product_attention(
+                query, key, value, attn_mask=step.mask, is_causal=step.causal, enable_gqa=True
+            )
+        return self.o_proj(attended.transpose(1, 2).flatten(2))
 
 
 def _write(
@@ -154,11 +152,15 @@ class Decoder(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Decoder and vocabulary head (``llm`` in the checkpoint)."""
+    """Decoder and vocabulary head (``llm`` in the checkpoint).
+
+    kernel: attends to caches; may be replaced before the first conversation.
+    """
 
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
         self.config = config
+        self.kernel: Kernel = sdpa
         self.model = Decoder(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         if config.tie_word_embeddings:
@@ -215,6 +217,19 @@ class LanguageModel(nn.Module):
             weight.device,
         )
 
+    def step_at(
+        self, position: Tensor, rows: int, visible: int, dtype: torch.dtype
+    ) -> AttentionStep:
+        """Return the step of ``rows`` rows behind the ``position`` int64 [1] rows of a cache.
+
+        Shapes depend on ``rows`` and ``visible`` alone, and nothing is read from the device.
+        """
+        slots = position + torch.arange(rows, device=position.device)
+        mask = torch.arange(visible, device=position.device) <= slots[:, None]
+        length = (position + rows).to(torch.int32)
+        cosine, sine = self._rotation(slots, dtype)
+        return AttentionStep(cosine, sine, slots, visible, mask, length, self.kernel)
+
     def _cached_step(self, rows: int, cache: KeyValueCache, dtype: torch.dtype) -> AttentionStep:
         device = cache.keys.device
         slots = torch.arange(cache.length, cache.length + rows, device=device)
@@ -223,7 +238,7 @@ class LanguageModel(nn.Module):
         mask = None
         if rows > 1:
             mask = torch.arange(visible, device=device) <= slots[:, None]
-        return AttentionStep(cosine, sine, slots, visible, mask)
+        return AttentionStep(cosine, sine, slots, visible, mask, kernel=self.kernel)
 
     def _rotation(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         return rotation(positions, self.config.head_dim, self.config.rope_theta, dtype)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 import enum
-from typing import Optional, Protocol
+from typing import Optional, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -110,7 +110,10 @@ class UnitResult:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can honestly do; nodes adapt to it."""
+    """What a backend can honestly do; nodes adapt to it.
+
+    execution: in words, on what and how the newest session runs.
+    """
 
     name: str
     full_duplex: bool
@@ -120,6 +123,7 @@ class Capabilities:
     proactive: bool
     yes_no_questions: bool
     model_id: str = ''
+    execution: str = ''
 
 
 class Session(Protocol):
@@ -144,6 +148,23 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Free what belongs to this session; idempotent."""
+
+
+@runtime_checkable
+class LookAheadSession(Session, Protocol):
+    """A session that can hear the next unit while the speech of one is being made.
+
+    ``begin``, then ``finish``, do together what ``step`` does; ``prefetch`` may stand in between.
+    """
+
+    def begin(self, unit: Unit) -> None:
+        """Take in and answer a unit; raises as ``step``."""
+
+    def prefetch(self, unit: Unit) -> None:
+        """Encode the next unit; the same object has to be given to ``begin`` then."""
+
+    def finish(self) -> UnitResult:
+        """Wait for the speech of the unit that was begun and return its result."""
 
 
 class Backend(Protocol):

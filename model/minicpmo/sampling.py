@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from minicpmo.errors import ConfigurationError
+from minicpmo.graph.captured_step import GraphPool, Step
+from minicpmo.graph.host_read import read_ids
 from minicpmo.special_token import SpecialTokens
 
 NEVER = float('-inf')
@@ -55,7 +57,15 @@ class SamplingOptions:
 
 
 class Draws(Protocol):
-    """Source of randomness; each method returns an index into the last dimension, int64 [1]."""
+    """Source of randomness; draws are indices into the last dimension, int64 [1].
+
+    capturable: ``first`` and ``final`` may run in a CUDA graph.
+    """
+
+    capturable: bool
+
+    def refresh(self) -> None:
+        """Prepare the randomness of the next choice."""
 
     def first(self, probabilities: Tensor) -> Tensor:
         """Draw from the raw distribution over the whole vocabulary."""
@@ -68,20 +78,38 @@ class Draws(Protocol):
 
 
 class SeededDraws:
-    """Draws from a generator of its own, so sessions do not disturb one another."""
+    """Draws from a generator of its own, so sessions do not disturb one another.
 
-    def __init__(self, seed: int, device: torch.device | str = 'cpu') -> None:
+    A draw is the argmax of probability over exponential noise, as inside ``torch.multinomial``,
+    which on a CUDA device also checks its input on the host. The noise lies in buffers that are
+    filled before a choice, so the choice itself has no random state.
+
+    vocab_size, candidates: lengths of the two distributions.
+    """
+
+    capturable = True
+
+    def __init__(
+        self, seed: int, vocab_size: int, candidates: int, device: torch.device | str = 'cpu'
+    ) -> None:
         self._seed = seed
         self._generator = torch.Generator(device=device)
+        self._first = torch.ones(vocab_size, device=device)
+        self._final = torch.ones(candidates, device=device)
         self.reset()
+
+    def refresh(self) -> None:
+        """Fill the noise of the next choice."""
+        self._first.exponential_(generator=self._generator)
+        self._final.exponential_(generator=self._generator)
 
     def first(self, probabilities: Tensor) -> Tensor:
         """Draw one id."""
-        return torch.multinomial(probabilities, 1, generator=self._generator)
+        return (probabilities / self._first).argmax().view(1)
 
     def final(self, probabilities: Tensor, ids: Tensor) -> Tensor:
         """Draw one candidate."""
-        return torch.multinomial(probabilities, 1, generator=self._generator)
+        return (probabilities / self._final).argmax().view(1)
 
     def reset(self) -> None:
         """Start again from the seed."""
@@ -108,7 +136,7 @@ class PenaltyHistory:
         self.total += 1
         self.recent.append(token)
         self.count[token] = self.count.get(token, 0) + 1
-        self.divisor[token] = self.penalty
+        self.divisor[token].fill_(self.penalty)
         if len(self.recent) > self.window:
             self._forget(self.recent.popleft())
 
@@ -116,7 +144,7 @@ class PenaltyHistory:
         self.count[token] -= 1
         if not self.count[token]:
             del self.count[token]
-            self.divisor[token] = 1.0
+            self.divisor[token].fill_(1.0)
 
     def reset(self, ids: Sequence[int] = ()) -> None:
         """Forget everything, then remember ``ids``."""
@@ -150,7 +178,10 @@ class TokenChooser:
         forbidden = [*forbidden_ids, tokens.speech_pad, tokens.chunk_end]
         self._forbidden = torch.zeros(vocab_size, dtype=torch.bool, device=device)
         self._forbidden[torch.tensor(forbidden, device=device)] = True
-        self._work = torch.empty(vocab_size, dtype=torch.float32, device=device)
+        with torch.inference_mode(False):
+            self._logits, self._work = torch.zeros(2, vocab_size, device=device)
+            self._choice = torch.zeros(3, dtype=torch.int64, device=device)
+        self._step: Step = self._decide
         self._history = PenaltyHistory(
             options.repetition_penalty,
             options.repetition_window,
@@ -172,25 +203,44 @@ class TokenChooser:
         self._history.reset(history)
         self._draws.reset()
 
+    @torch.inference_mode()
+    def capture(self, pool: GraphPool) -> None:
+        """Capture the choice as one step, unless the draws have to see the host."""
+        if self._draws.capturable:
+            self._step = pool.capture(self._decide)
+
+    @torch.inference_mode()
     def choose(self, logits: Tensor) -> int:
-        """Return the next id for ``logits`` [vocab_size]; one transfer from the device."""
-        first = logits.argmax().view(1) if self._options.greedy else self._draw_first(logits)
-        work = self.process(logits)
-        message_end = self._tokens.message_end
-        wants_listen = self._listen_ranks(work)
-        choice = work.argmax().view(1) if self._options.greedy else self._draw_final(work)
-        chosen, raw, listens = torch.stack((choice[0], first[0], wants_listen)).tolist()
+        """Return the next id for ``logits`` [vocab_size]; waits for the device once."""
+        self._logits.copy_(logits)
+        if not self._options.greedy:
+            self._draws.refresh()
+        self._step()
+        chosen, raw, listens = read_ids(self._choice)
         if raw == self._tokens.chunk_end:
             return raw
         if listens:
-            return message_end
+            return self._tokens.message_end
         self._history.append(chosen)
         return chosen
 
     def process(self, logits: Tensor) -> Tensor:
         """Return the logits after masks and penalties; valid until the next call."""
+        self._logits.copy_(logits)
+        return self._processed()
+
+    def _decide(self) -> None:
+        """Leave the chosen id, the first draw, and whether the listen rule applies."""
+        greedy, logits = self._options.greedy, self._logits
+        first = logits.argmax().view(1) if greedy else self._draw_first(logits)
+        work = self._processed()
+        wants_listen = self._listen_ranks(work)
+        choice = work.argmax().view(1) if greedy else self._draw_final(work)
+        self._choice.copy_(torch.stack((choice[0], first[0], wants_listen)))
+
+    def _processed(self) -> Tensor:
         work, options = self._work, self._options
-        work.copy_(logits)
+        work.copy_(self._logits)
         work.masked_fill_(self._forbidden, NEVER)
         work.div_(self._history.divisor)
         turn_end = work[self._tokens.turn_end :][:1]
@@ -207,7 +257,7 @@ class TokenChooser:
         return ((work > work[self._tokens.message_end]).sum() < limit).long()
 
     def _draw_first(self, logits: Tensor) -> Tensor:
-        return self._draws.first(torch.softmax(logits.float(), dim=-1))
+        return self._draws.first(torch.softmax(logits, dim=-1))
 
     def _draw_final(self, work: Tensor) -> Tensor:
         ids, probabilities = filtered_distribution(work, self._options)
@@ -221,8 +271,7 @@ def filtered_distribution(logits: Tensor, options: SamplingOptions) -> tuple[Ten
     token with which the sorted probabilities exceed ``top_p``.
     """
     size = logits.shape[-1]
-    pool = min(size, options.top_k + TIE_MARGIN) if options.top_k else size
-    values, ids = (logits / options.temperature).topk(pool)
+    values, ids = (logits / options.temperature).topk(candidate_count(size, options))
     if options.top_k:
         threshold = values[min(options.top_k, size) - 1]
         values = values.masked_fill(values < threshold, NEVER)
@@ -230,3 +279,8 @@ def filtered_distribution(logits: Tensor, options: SamplingOptions) -> tuple[Ten
     beyond = torch.zeros_like(cumulative, dtype=torch.bool)
     beyond[1:] = cumulative[:-1] > options.top_p
     return ids, torch.softmax(values.masked_fill(beyond, NEVER), dim=-1)
+
+
+def candidate_count(vocab_size: int, options: SamplingOptions) -> int:
+    """Return how many candidates :func:`filtered_distribution` returns."""
+    return min(vocab_size, options.top_k + TIE_MARGIN) if options.top_k else vocab_size

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from minicpmo.errors import ConfigurationError
+from minicpmo.graph.captured_step import GraphPool
 from minicpmo.model import OmniModel
 from minicpmo.session_option import chosen_voice
 from minicpmo.speech.code_sampler import CHAT_SAMPLING, CodeSampling
@@ -95,11 +96,15 @@ class VoiceLibrary:
         return None if path is None else self._prepare(path).rows
 
     def new_synthesizer(
-        self, options: Mapping[str, Any], turn_based: bool = False
+        self,
+        options: Mapping[str, Any],
+        turn_based: bool = False,
+        pool: Optional[GraphPool] = None,
     ) -> Optional[SpeechSynthesizer]:
         """Return the speech of a new session, None for the voice 'none'.
 
         turn_based: with the rules of turn-based answers instead of those of duplex units.
+        pool: where the steps of the duplex mode are captured.
         """
         kind = self.kind(options)
         if kind == 'none':
@@ -115,7 +120,8 @@ class VoiceLibrary:
             rules = replace(CHAT_SAMPLING, seed=seed)
             return ModelSpeech.turn_based(self._model.tts, self._sound_models(), prompt, rules)
         rules = CodeSampling(seed=seed)
-        return ModelSpeech.duplex(self._model.tts, self._sound_models(), prompt, rules)
+        sound = self._sound_models()
+        return ModelSpeech.duplex(self._model.tts, sound, prompt, rules, pool=pool)
 
     def _prepare(self, path: Path) -> PreparedVoice:
         path = path.resolve()

@@ -102,8 +102,22 @@ def test_engines_are_measured_side_by_side_and_recorded(tmp_path, monkeypatch, c
     assert record['rows']['other speak total']['p95'] == 250.0
     assert record['rows']['minicpmo listen total']['n'] == 1
     assert record['counts']['minicpmo']['listen']['forwards'] == [1]
-    assert record['floor']['ratio_to_floor'] > 0 and record['conditions']['command']
+    assert record['floor']['minicpmo']['ratio_to_floor'] > 0 and record['conditions']['command']
     assert 'official code: 3 forwards' in capsys.readouterr().out
+
+
+def test_fixed_shapes_are_measured_on_any_device(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(measurement, 'RESULTS', tmp_path)
+    monkeypatch.setattr(unit_latency, 'copy_bandwidth', lambda device: 1e10)
+    monkeypatch.setattr(unit_latency, 'WARM_UP', 0)
+    arguments = ['--size', 'tiny', '--device', 'cpu', '--units', '2', '--record']
+    assert unit_latency.main([*arguments, '--cuda-graphs', 'true']) == 0
+    record = json.loads((tmp_path / 'unit_latency_tiny_cpu_float32.json').read_text())
+    counts = record['counts']['minicpmo graphs']
+    assert counts['speak']['forwards'] == counts['speak']['vocabulary_rows'] == [10]
+    assert record['rows']['minicpmo graphs speak speech']['n'] == 2
+    shown = capsys.readouterr().out
+    assert 'fixed shapes without CUDA graphs, attention sdpa; ready after' in shown
 
 
 def test_size_that_does_not_fit_is_refused_with_the_plan(monkeypatch, capsys):

@@ -165,6 +165,11 @@ def new_session(
 
 
 @pytest.fixture
+def row_encoder() -> type[RowEncoder]:
+    return RowEncoder
+
+
+@pytest.fixture
 def recording_speech() -> RecordingSpeech:
     return RecordingSpeech()
 

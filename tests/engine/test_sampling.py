@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from minicpmo.errors import ConfigurationError
-from minicpmo.sampling import SamplingOptions, SeededDraws, TokenChooser, filtered_distribution
+from minicpmo.sampling import (
+    SamplingOptions,
+    SeededDraws,
+    TokenChooser,
+    candidate_count,
+    filtered_distribution,
+)
 from minicpmo.special_token import SpecialTokens
 
 
@@ -15,8 +21,9 @@ def tokens(tokenizer) -> SpecialTokens:
 
 def new_chooser(tokens, tokenizer, **options):
     size = tokenizer.vocab_size
-    draws = SeededDraws(options.pop('seed', 0))
-    return TokenChooser(tokens, size, tokenizer.bad_ids, SamplingOptions(**options), draws)
+    seed, sampling = options.pop('seed', 0), SamplingOptions(**options)
+    draws = SeededDraws(seed, size, candidate_count(size, sampling))
+    return TokenChooser(tokens, size, tokenizer.bad_ids, sampling, draws)
 
 
 def some_logits(tokenizer, seed):
@@ -94,3 +101,19 @@ def test_draws_follow_the_probabilities(tokens, tokenizer):
 def test_options_without_a_meaning_are_refused(options):
     with pytest.raises(ConfigurationError, match=next(iter(options))):
         SamplingOptions(**options)
+
+
+def test_draws_are_those_of_multinomial():
+    draws, generator = SeededDraws(4, 50, 10), torch.Generator().manual_seed(4)
+    ids = torch.arange(10)
+    for seed in range(100):
+        first, final = (
+            torch.randn(n, generator=torch.Generator().manual_seed(seed)).softmax(-1)
+            for n in (50, 10)
+        )
+        draws.refresh()
+        for found, probabilities in (
+            (draws.first(first), first),
+            (draws.final(final, ids), final),
+        ):
+            assert torch.equal(found, torch.multinomial(probabilities, 1, generator=generator))

@@ -13,6 +13,11 @@ COUNT = 40
 CPU = torch.device('cpu')
 
 
+def draw(sampler, scores):
+    sampler.refresh()
+    return sampler.choose(scores)
+
+
 def sampler_with(history, rules):
     sampler = CodeSampler(rules, COUNT, CPU)
     for code in history:
@@ -80,7 +85,7 @@ def test_draws_follow_the_seed_and_the_distribution():
 
     def draws(seed):
         sampler = CodeSampler(CodeSampling(temperature=1.0, seed=seed), 4, CPU)
-        return [sampler.choose(sampler.scores(logits, True)) for _ in range(3000)]
+        return [draw(sampler, sampler.scores(logits, True)) for _ in range(3000)]
 
     first = draws(7)
     assert first == draws(7) != draws(8)
@@ -91,9 +96,9 @@ def test_draws_follow_the_seed_and_the_distribution():
 def test_reset_repeats_the_draws():
     logits = torch.randn(COUNT)
     sampler = CodeSampler(CodeSampling(seed=3), COUNT, CPU)
-    first = [sampler.choose(sampler.scores(logits, True)) for _ in range(20)]
+    first = [draw(sampler, sampler.scores(logits, True)) for _ in range(20)]
     sampler.reset()
-    assert first == [sampler.choose(sampler.scores(logits, True)) for _ in range(20)]
+    assert first == [draw(sampler, sampler.scores(logits, True)) for _ in range(20)]
 
 
 @pytest.mark.parametrize(

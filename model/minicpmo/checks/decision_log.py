@@ -47,15 +47,20 @@ class DecisionLog:
 class RecordedDraws:
     """Repeats the draws of a recorded conversation and compares what they were drawn from."""
 
+    capturable = False
+
     def __init__(self, trace: dict[str, Any], comparison: Comparison) -> None:
         events = (event for unit in trace['units'] for event in unit['generate'])
         self._events = [event for event in events if event['ev'] == 'decode']
         self._comparison = comparison
         self._index = -1
 
+    def refresh(self) -> None:
+        """Go on to the next recorded choice."""
+        self._index += 1
+
     def first(self, probabilities: Tensor) -> Tensor:
         """Return the recorded id."""
-        self._index += 1
         event = self._events[self._index]
         return torch.tensor([event['first_draw']], device=probabilities.device)
 

@@ -43,9 +43,14 @@ def sampling_options(params: dict, greedy: bool) -> SamplingOptions:
 class BestDraws:
     """Takes the most likely entry, which is how the recorded cases were drawn."""
 
+    capturable = False
+
     def __init__(self) -> None:
         self.first_probabilities: Optional[Tensor] = None
         self.final_probabilities: Optional[Tensor] = None
+
+    def refresh(self) -> None:
+        """Do nothing: no draw is random."""
 
     def first(self, probabilities: Tensor) -> Tensor:
         """Return the most likely id."""

@@ -93,11 +93,12 @@ class RecordedModel:
     def session(self, trace: dict[str, Any], draws: Optional[Draws] = None) -> DuplexSession:
         """Return a session with the options and the prompt of a trace."""
         options = duplex_options(trace)
+        pool = self.vectors.new_pool(self.model.device)
         speech = None if options.text_only else self.new_speech()
         prompt = _prompt(trace, self.tokenizer, self.voice_rows)
         encoder = StreamEncoder(self.model)
         return DuplexSession(
-            self.model.llm, self.tokenizer, encoder, speech, prompt, options, draws
+            self.model.llm, self.tokenizer, encoder, speech, prompt, options, draws, pool=pool
         )
 
     def new_speech(self) -> ModelSpeech:
@@ -118,7 +119,14 @@ class RecordedModel:
         voice = token2wav.prepare_voice(
             Prompt(codes, prompt['prompt_mel'][0], prompt['speaker'].flatten())
         )
-        return ModelSpeech.duplex(decoder, token2wav, voice, CodeSampling(seed=None), NoNoise())
+        return ModelSpeech.duplex(
+            decoder,
+            token2wav,
+            voice,
+            CodeSampling(seed=None),
+            NoNoise(),
+            self.vectors.new_pool(self.model.device),
+        )
 
     def unit(self, index: int, given: dict[str, Any]) -> Unit:
         """Return the input of one recorded unit."""

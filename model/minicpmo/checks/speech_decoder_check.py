@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 import re
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from minicpmo.checks.stage import Comparison, StageResult, stage
 from minicpmo.checks.vectors import Vectors
 from minicpmo.config import ModelConfig
 from minicpmo.errors import CheckpointError
+from minicpmo.graph.captured_step import GraphPool
 from minicpmo.speech.code_sampler import CodeSampling
 from minicpmo.speech.code_stream import CODES_PER_UNIT, DuplexCodeStream
 from minicpmo.speech.condition import duplex_condition
@@ -37,8 +38,10 @@ def load_speech_decoder(vectors: Vectors) -> SpeechDecoder:
 class ObservedCodeStream(DuplexCodeStream):
     """Keeps the scores of every step; takes the best code."""
 
-    def __init__(self, decoder: SpeechDecoder) -> None:
-        super().__init__(decoder, CodeSampling(seed=None))
+    codes_per_read = 1
+
+    def __init__(self, decoder: SpeechDecoder, pool: Optional[GraphPool] = None) -> None:
+        super().__init__(decoder, CodeSampling(seed=None), pool)
         self.scores: list[Tensor] = []
 
     def observe(self, scores: Tensor) -> None:
@@ -54,8 +57,8 @@ def check_speech_decoder(vectors: Vectors) -> Iterator[StageResult]:
     tensors = vectors.tensors('tts.safetensors')
     yield _check_head(decoder, tensors)
     yield _check_conditions(decoder, recorded['chunks'], tensors)
-    yield _check_forced(decoder, recorded['chunks'], tensors)
-    yield _check_greedy(decoder, recorded['chunks'], tensors)
+    yield _check_forced(decoder, recorded['chunks'], tensors, vectors.new_pool())
+    yield _check_greedy(decoder, recorded['chunks'], tensors, vectors.new_pool())
 
 
 def _check_head(decoder: SpeechDecoder, tensors: dict[str, Tensor]) -> StageResult:
@@ -78,10 +81,13 @@ def _check_conditions(
 
 
 def _check_forced(
-    decoder: SpeechDecoder, chunks: list[dict[str, Any]], tensors: dict[str, Tensor]
+    decoder: SpeechDecoder,
+    chunks: list[dict[str, Any]],
+    tensors: dict[str, Tensor],
+    pool: Optional[GraphPool],
 ) -> StageResult:
     comparison = Comparison('tts logits', TOLERANCE)
-    stream = ObservedCodeStream(decoder)
+    stream = ObservedCodeStream(decoder, pool)
     for chunk in chunks:
         name = f'c{chunk["chunk"]}'
         stream.scores.clear()
@@ -124,10 +130,13 @@ def _numbered(tensors: dict[str, Tensor], name: str, pattern: str) -> tuple[int,
 
 
 def _check_greedy(
-    decoder: SpeechDecoder, chunks: list[dict[str, Any]], tensors: dict[str, Tensor]
+    decoder: SpeechDecoder,
+    chunks: list[dict[str, Any]],
+    tensors: dict[str, Tensor],
+    pool: Optional[GraphPool],
 ) -> StageResult:
     comparison = Comparison('tts greedy', 0)
-    stream = ObservedCodeStream(decoder)
+    stream = ObservedCodeStream(decoder, pool)
     for chunk in chunks:
         name = f'c{chunk["chunk"]}'
         codes = stream.generate(chunk['ids'], tensors[f'{name}.hidden'], chunk['end_of_turn'])

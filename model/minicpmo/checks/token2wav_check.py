@@ -84,7 +84,7 @@ def _check_generation(
     token2wav, prompt = load_token2wav(vectors, generation), recorded_prompt(vectors)
     recorded, tensors = vectors.json(f'{name}.json'), vectors.tensors(f'{name}.safetensors')
     voice = token2wav.prepare_voice(prompt)
-    stream = token2wav.new_stream(voice)
+    stream = token2wav.new_stream(voice, pool=vectors.new_pool())
     # Only the original generation's recording looks inside and at a text in one piece.
     detailed = generation is Generation.ORIGINAL
     if detailed:
@@ -121,7 +121,8 @@ def _check_source(name: str, vocoder: Vocoder, tensors: dict[str, Tensor]) -> St
     comparison = Comparison(name, WAVE_TOLERANCE)
     pitch = vocoder.f0_predictor(tensors['c0.mel'][None])
     comparison.add('pitch', pitch, tensors['c0.f0'])
-    source = vocoder.source(tensors['c0.f0'], NoNoise())
+    noise = vocoder.draw_noise(NoNoise(), len(tensors['c0.f0']), torch.device('cpu'))
+    source = vocoder.source(tensors['c0.f0'], noise)
     comparison.add('source', source[::SAMPLE_STRIDE], tensors['c0.source'])
     return comparison.result()
 

@@ -7,21 +7,30 @@ from __future__ import annotations
 from functools import cached_property
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from safetensors.torch import load_file
 import torch
 
 from minicpmo.errors import CheckpointError
+from minicpmo.graph.captured_step import GraphPool
 
 
 class Vectors:
-    """A folder of recorded vectors: ``config.json``, weights, inputs and one file per stage."""
+    """A folder of recorded vectors: ``config.json``, weights, inputs and one file per stage.
 
-    def __init__(self, folder: str | Path) -> None:
+    fixed_shapes: replay them on the steps that are captured as CUDA graphs.
+    """
+
+    def __init__(self, folder: str | Path, fixed_shapes: bool = False) -> None:
         self.folder = Path(folder)
+        self.fixed_shapes = fixed_shapes
         if not self.folder.is_dir():
             raise CheckpointError(f'{self.folder}: no such folder; pass one with recorded vectors')
+
+    def new_pool(self, device: torch.device | str = 'cpu') -> Optional[GraphPool]:
+        """Return what captures the steps of a replay, None where everything runs as it comes."""
+        return GraphPool(torch.device(device)) if self.fixed_shapes else None
 
     def has(self, name: str) -> bool:
         """Return whether the file ``name`` is in the folder."""

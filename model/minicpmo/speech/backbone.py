@@ -152,10 +152,27 @@ class Backbone(nn.Module):
             mask = column[None] <= (cache.length + offset)[:, None]
         return Step(cos, sin, cache.length + offset, first, last, mask)
 
+    def step_at(self, position: torch.Tensor, count: int, visible: int) -> Step:
+        """Return where ``count`` rows go behind the ``position`` int64 [1] rows of a cache.
+
+        They see the first ``visible`` rows, masked. Shapes depend on ``count`` and ``visible``
+        alone, and nothing is read from the device.
+        """
+        weight = self.norm.weight
+        slots = position + torch.arange(count, device=weight.device)
+        cos, sin = rotation(slots, self.head_dim, self.config.rope_theta, weight.dtype)
+        mask = torch.arange(visible, device=weight.device) <= slots[:, None]
+        return Step(cos, sin, slots, 0, visible, mask)
+
     def forward(self, rows: torch.Tensor, cache: SpeechCache, step: Step) -> torch.Tensor:
         """Append ``rows`` [n, width] to the cache and return their normed hidden states."""
-        for layer, keys, values in zip(self.layers, cache.keys, cache.values, strict=True):
-            rows = layer(rows, keys, values, step)
+        rows = self.run_layers(rows, cache, step)
         cache.length += step.slots.numel()
         cache.position += step.slots.numel()
+        return rows
+
+    def run_layers(self, rows: torch.Tensor, cache: SpeechCache, step: Step) -> torch.Tensor:
+        """Write to the cache and return the normed hidden states; the caller counts the rows."""
+        for layer, keys, values in zip(self.layers, cache.keys, cache.values, strict=True):
+            rows = layer(rows, keys, values, step)
         return self.norm(rows)

@@ -98,6 +98,7 @@ class ChatCodeStream:
                 break  # a small decoder has fewer positions than the limit
             hidden = self._decoder.feed(rows, self._cache, first)
             scores = self._sampler.scores(self._decoder.logits(hidden), end_allowed=True)
+            self._sampler.refresh()
             code = self._sampler.choose(scores)
             if code == self._sampler.end_code:
                 return

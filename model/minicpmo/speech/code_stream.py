@@ -9,12 +9,17 @@ from typing import Optional
 
 import torch
 
+from minicpmo.graph.captured_step import GraphPool
+from minicpmo.graph.host_read import read_ids
+from minicpmo.speech.code_graph import CodeGraphs
 from minicpmo.speech.code_sampler import CodeSampler, CodeSampling
 from minicpmo.speech.condition import duplex_condition
 from minicpmo.speech.decoder import SpeechDecoder
 
 STEPS_PER_UNIT = 26
 CODES_PER_UNIT = STEPS_PER_UNIT - 1
+CODES_PER_READ = 5
+"""Codes that are made before the host looks whether one of them ended the unit."""
 
 
 @dataclass
@@ -32,6 +37,21 @@ class CodeTrace:
     next_start: int = 0
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """A unit that was begun: condition rows [n, width], and what :meth:`begin` was told.
+
+    ahead: captured steps are at work.
+    """
+
+    rows: torch.Tensor
+    start: int
+    minimum: int
+    end_of_turn: bool
+    forced: Optional[list[int]]
+    ahead: bool
+
+
 class DuplexCodeStream:
     """The speech-token decoder of one session.
 
@@ -40,11 +60,25 @@ class DuplexCodeStream:
     less.
     """
 
-    def __init__(self, decoder: SpeechDecoder, sampling: CodeSampling = CodeSampling()) -> None:  # noqa: B008
+    codes_per_read = CODES_PER_READ
+
+    def __init__(
+        self,
+        decoder: SpeechDecoder,
+        sampling: CodeSampling = CodeSampling(),  # noqa: B008
+        pool: Optional[GraphPool] = None,
+    ) -> None:
         self._decoder = decoder
-        self._sampler = CodeSampler(sampling, decoder.config.num_audio_tokens, decoder.device)
+        count = decoder.config.num_audio_tokens
+        self._sampler = CodeSampler(sampling, count, decoder.device, CODES_PER_UNIT)
         self._cache = decoder.new_cache()
+        self._graphs: Optional[CodeGraphs] = None
+        if pool is not None and not sampling.filters:
+            with torch.no_grad():
+                noise = self._sampler.noise
+                self._graphs = CodeGraphs(decoder, self._cache, sampling, noise, pool)
         self._unfed: list[int] = []
+        self._unit: Optional[_Unit] = None
         self.restarts = 0
         self.trace = CodeTrace()
 
@@ -57,6 +91,7 @@ class DuplexCodeStream:
         """Drop the context; the next unit begins a turn."""
         self._cache.reset()
         self._unfed.clear()
+        self._unit = None
 
     def reset(self) -> None:
         """Return to the state right after construction."""
@@ -65,7 +100,6 @@ class DuplexCodeStream:
         self.restarts = 0
         self.trace = CodeTrace()
 
-    @torch.no_grad()
     def generate(
         self,
         token_ids: list[int],
@@ -74,6 +108,21 @@ class DuplexCodeStream:
         forced: Optional[list[int]] = None,
     ) -> list[int]:
         """Return the codes of one unit, at most 25; fewer only where the turn begins or ends.
+
+        Args and errors as for :meth:`begin`.
+        """
+        self.begin(token_ids, hidden, end_of_turn, forced)
+        return self.finish()
+
+    @torch.no_grad()
+    def begin(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        end_of_turn: bool,
+        forced: Optional[list[int]] = None,
+    ) -> None:
+        """Launch a unit as far as the host need not look; :meth:`finish` must follow.
 
         Args:
             token_ids, hidden: as for :meth:`SpeechDecoder.condition`.
@@ -87,9 +136,23 @@ class DuplexCodeStream:
         self._make_room(condition.shape[0])
         start = self.length
         minimum = 0 if start == 0 or end_of_turn else STEPS_PER_UNIT
-        codes = self._draw(condition, minimum, forced)
-        self.trace = CodeTrace(list(codes), start, minimum, self.length)
-        if end_of_turn:
+        rows = torch.cat((self._decoder.code_rows(self._unfed), condition))
+        self._unfed.clear()
+        self._sampler.refresh()
+        ahead = self._graphs is not None and self._graphs.fits(rows.shape[0], self._cache.length)
+        self._unit = _Unit(rows, start, minimum, end_of_turn, forced, ahead)
+        if ahead:
+            self._launch(self._unit)
+
+    @torch.no_grad()
+    def finish(self) -> list[int]:
+        """Return the codes of the unit that was begun."""
+        unit, self._unit = self._unit, None
+        assert unit is not None, 'begin a unit first'
+        codes = self._read_ahead(unit) if unit.ahead else self._draw_in_turn(unit)
+        self._unfed += codes[CODES_PER_UNIT - 1 :]
+        self.trace = CodeTrace(list(codes), unit.start, unit.minimum, self.length)
+        if unit.end_of_turn:
             self.reset_turn()
         self.trace.next_start = self.length
         return codes
@@ -100,26 +163,57 @@ class DuplexCodeStream:
             self.reset_turn()
             self.restarts += 1
 
-    def _draw(
-        self, condition: torch.Tensor, minimum: int, forced: Optional[list[int]]
-    ) -> list[int]:
-        rows = torch.cat((self._decoder.code_rows(self._unfed), condition))
-        self._unfed.clear()
+    def _launch(self, unit: _Unit) -> None:
+        """Begin with the condition and launch codes up to the first look."""
+        self._graphs.begin(unit.rows, self._cache.length, unit.minimum, unit.forced)
+        self.observe(self._graphs.scores)
+        self._advance(self._codes_at_once(unit) - 1)
+
+    def _read_ahead(self, unit: _Unit) -> list[int]:
+        """Return the codes by captured steps, looking at several of them at a time."""
+        at_once = made = self._codes_at_once(unit)
+        codes = read_ids(self._graphs.codes[:made])
+        while self._sampler.end_code not in codes and made < CODES_PER_UNIT:
+            self._advance(at_once)
+            made += at_once
+            codes = read_ids(self._graphs.codes[:made])
+        if self._sampler.end_code in codes:
+            del codes[codes.index(self._sampler.end_code) :]
+        self._cache.length += unit.rows.shape[0] + min(len(codes), CODES_PER_UNIT - 1)
+        self._cache.position = self._cache.length
+        return codes
+
+    def _codes_at_once(self, unit: _Unit) -> int:
+        """Return how many codes are made before the host looks; it divides those of a unit."""
+        return CODES_PER_UNIT if unit.minimum >= CODES_PER_UNIT else self.codes_per_read
+
+    def _advance(self, steps: int) -> None:
+        for _ in range(steps):
+            self._graphs.advance()
+            self.observe(self._graphs.scores)
+
+    def _draw_in_turn(self, unit: _Unit) -> list[int]:
+        """Return the codes, drawn one by one."""
+        rows, forced = unit.rows, unit.forced
         self._sampler.forget()
         codes: list[int] = []
         while True:
             hidden = self._decoder.feed(rows, self._cache)
-            scores = self._sampler.scores(self._decoder.logits(hidden), len(codes) >= minimum)
+            scores = self._sampler.scores(self._decoder.logits(hidden), len(codes) >= unit.minimum)
             self.observe(scores)
-            code = forced[len(codes)] if forced else self._sampler.choose(scores)
+            step = len(codes)
+            code = forced[step] if forced else self._sampler.choose(scores, step)
             if code == self._sampler.end_code:
                 return codes
             codes.append(code)
             self._sampler.accept(code)
             if len(codes) == CODES_PER_UNIT:
-                self._unfed.append(code)
                 return codes
             rows = self._decoder.code_rows([code])
 
     def observe(self, scores: torch.Tensor) -> None:
-        """Do nothing; a check overrides this to see the scores of every step."""
+        """Do nothing; a check overrides this to see the scores of every step.
+
+        With captured steps it also sees those of codes that are dropped, unless
+        ``codes_per_read`` is 1.
+        """

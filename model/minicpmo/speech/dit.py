@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import math
+from typing import Optional
 
 import torch
 from torch import nn
@@ -106,13 +107,21 @@ class CausalConvolution(nn.Module):
             nn.Conv1d(width, width, 3),
         )
 
-    def forward(self, x: torch.Tensor, cache: torch.Tensor) -> torch.Tensor:
-        """Return the filtered rows [2, n, width]; ``cache`` [2, 2 * width, 2] is advanced."""
+    def forward(
+        self, x: torch.Tensor, cache: torch.Tensor, tail: Optional[torch.Tensor] = None
+    ) -> torch.Tensor:
+        """Return the filtered rows [2, n, width]; ``cache`` [2, 2 * width, 2] is advanced.
+
+        tail: int64 [2], which two columns behind the cached ones are kept; None keeps the last.
+        """
         width = x.shape[-1]
         first = torch.cat((cache[:, :width], x.transpose(1, 2)), dim=2)
         middle = self.block[4](self.block[3](self.block[1](first).transpose(1, 2)))
         second = torch.cat((cache[:, width:], middle.transpose(1, 2)), dim=2)
-        cache.copy_(torch.cat((first[:, :, -2:], second[:, :, -2:]), dim=1))
+        kept = (first[:, :, -2:], second[:, :, -2:])
+        if tail is not None:
+            kept = (first.index_select(2, tail), second.index_select(2, tail))
+        cache.copy_(torch.cat(kept, dim=1))
         return self.block[6](second).transpose(1, 2)
 
 
@@ -135,12 +144,13 @@ class DiTBlock(nn.Module):
         convolution_cache: torch.Tensor,
         slots: torch.Tensor,
         mask: torch.Tensor,
+        tail: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
         """Return rows [2, n, width]; modulation: [9, width]; both caches are advanced."""
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m, shift_c, scale_c, gate_c = modulation
         normed = modulated(x, shift_a, scale_a)
         x = x + gate_a * self.attn(normed, attention_cache, slots, mask)
-        x = x + gate_c * self.conv(modulated(x, shift_c, scale_c), convolution_cache)
+        x = x + gate_c * self.conv(modulated(x, shift_c, scale_c), convolution_cache, tail)
         return x + gate_m * self.mlp(modulated(x, shift_m, scale_m))
 
 
@@ -203,11 +213,13 @@ class DiT(nn.Module):
         convolution_caches: torch.Tensor,
         slots: torch.Tensor,
         mask: torch.Tensor,
+        tail: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
         """Return the velocity [2, n, mel] of noisy frames x [n, mel] at one diffusion step.
 
         attention_caches: [depth, 2, heads, capacity, 2 * head dim]; convolution_caches:
-        [depth, 2, 2 * width, 2]; both are advanced in place.
+        [depth, 2, 2 * width, 2]; both are advanced in place. tail: see
+        :meth:`CausalConvolution.forward`.
         """
         rows = F.linear(x, self.in_proj.weight[:, : x.shape[-1]]) + condition
         for index, block in enumerate(self.blocks):
@@ -218,5 +230,6 @@ class DiT(nn.Module):
                 convolution_caches[index],
                 slots,
                 mask,
+                tail,
             )
         return self.final_layer(rows, modulation.final)

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 import math
+from typing import Optional
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from minicpmo.errors import InputError
+from minicpmo.graph.captured_step import GraphPool
 from minicpmo.speech.conformer import Encoder, EncoderCache
 from minicpmo.speech.dit import DiT, Modulation
 from minicpmo.speech.flow_cache import (
@@ -21,6 +24,7 @@ from minicpmo.speech.flow_cache import (
     Prompt,
     PromptCache,
 )
+from minicpmo.speech.flow_graph import FlowGraphs
 from minicpmo.speech.frame_slots import FrameSlots
 from minicpmo.speech.token2wav_config import (
     FRAMES_PER_CODE,
@@ -34,10 +38,6 @@ MAX_FRAMES_PER_CALL = FRAMES_PER_CODE * MAX_CODES_PER_CALL
 MAX_CACHED_FRAMES = 1000
 """Frames for which the released models are run: prompt, history and one call."""
 NOISE_COLUMNS = 30000
-
-
-FlowStep = tuple[int, Modulation, float]
-"""Index of a step's caches, its time modulation and its width."""
 
 
 class _Decoder(nn.Module):
@@ -60,7 +60,8 @@ class Flow(nn.Module):
         self.encoder_proj = nn.Linear(config.encoder.output_size, config.output_size)
         self.decoder = _Decoder(config)
         self.noise = torch.empty(0)
-        self._steps: dict[int, list[FlowStep]] = {}
+        self._modulations: list[Modulation] = []
+        self._widths: dict[int, torch.Tensor] = {}
 
     @torch.no_grad()
     def prepare(self, seed: int = 0) -> Flow:
@@ -71,10 +72,8 @@ class Flow(nn.Module):
         self.noise = noise.to(device)
         self.encoder.prepare()
         times, widths = diffusion_times(self.config.n_timesteps)
-        modulations = self.decoder.estimator.modulations(times.to(device))
-        self._steps = {
-            stride: strided_steps(list(modulations), widths.tolist(), stride) for stride in STRIDES
-        }
+        self._modulations = list(self.decoder.estimator.modulations(times.to(device)))
+        self._widths = {stride: strided_widths(widths, stride).to(device) for stride in STRIDES}
         return self
 
     @torch.no_grad()
@@ -122,7 +121,12 @@ class Flow(nn.Module):
             *self._empty_caches(frames),
         )
         state = FlowState(
-            empty, empty.encoder, empty.attention, empty.convolution, FrameSlots(frames)
+            empty,
+            empty.encoder,
+            empty.attention,
+            empty.convolution,
+            FrameSlots(frames),
+            self._new_widths(),
         )
         return state, self._decode(codes, state, last, mel)
 
@@ -158,12 +162,26 @@ class Flow(nn.Module):
             convolution = self.noise.new_zeros(steps, shape.depth, 2, 2 * shape.hidden_size, 2)
         return attention, convolution
 
-    def new_state(self, prompt: PromptCache) -> FlowState:
-        """Return the caches of a new stream at the start of a turn."""
+    def _new_widths(self) -> torch.Tensor:
+        with torch.inference_mode(False):
+            return self._widths[1].clone()
+
+    @torch.no_grad()
+    def new_state(self, prompt: PromptCache, pool: Optional[GraphPool] = None) -> FlowState:
+        """Return the caches of a new stream at the start of a turn.
+
+        pool: where the diffusion steps of the stream are captured.
+        """
         capacity = prompt.frames + HISTORY_FRAMES + MAX_FRAMES_PER_CALL
-        state = FlowState(
-            prompt, prompt.encoder, *self._empty_caches(capacity), FrameSlots(capacity)
-        )
+        # The last place is for padding frames and never valid.
+        caches = self._empty_caches(capacity + 1)
+        slots, widths = FrameSlots(capacity), self._new_widths()
+        state = FlowState(prompt, prompt.encoder, *caches, slots, widths)
+        if pool is not None:
+            shapes = self.config.output_size, self.config.estimator.hidden_size
+            like = tuple(self.noise.new_empty(0, size) for size in shapes)
+            steps, step = self.config.n_timesteps, partial(self.advance, state)
+            state.graphs = FlowGraphs(step, steps, like, capacity, pool)
         state.reset()
         return state
 
@@ -196,50 +214,60 @@ class Flow(nn.Module):
         return self.encoder(self.input_embedding(ids), cache, last)
 
     def _decode(
-        self, codes: list[int], state: FlowState, last: bool, prompt_mel: torch.Tensor | None
+        self, codes: list[int], state: FlowState, last: bool, prompt_mel: Optional[torch.Tensor]
     ) -> torch.Tensor:
         states, state.encoder = self.encode(codes, state.encoder, last)
         mu = self.encoder_proj(states)
         prompt_mel = torch.zeros_like(mu) if prompt_mel is None else prompt_mel
         condition = self.decoder.estimator.project_condition(mu, state.prompt.speaker, prompt_mel)
         first = len(state.slots)
-        slots = torch.tensor(state.slots.take(len(mu)), device=mu.device)
-        mask = torch.zeros(1, state.slots.capacity, dtype=torch.bool, device=mu.device)
+        slots, noise = state.slots.take(len(mu)), self.noise[first : first + len(mu)]
+        state.widths.copy_(self._widths[state.stride])
+        indices = range(0, self.config.n_timesteps, state.stride)
+        if state.graphs is not None:
+            return state.graphs.integrate(noise, condition, slots, state.slots.used(), indices)
+        mask = torch.zeros(1, state.attention.shape[-2], dtype=torch.bool, device=mu.device)
         mask[0, state.slots.used()] = True
-        return self.integrate(self.noise[first : first + len(mu)], condition, state, slots, mask)
+        places = torch.tensor(slots, device=mu.device)
+        for index in indices:
+            noise = self.advance(state, index, noise, condition, places, mask)
+        return noise
 
-    def integrate(
+    def advance(
         self,
+        state: FlowState,
+        index: int,
         x: torch.Tensor,
         condition: torch.Tensor,
-        state: FlowState,
         slots: torch.Tensor,
         mask: torch.Tensor,
+        tail: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
-        """Return the frames [n, mel] that the flow leads to from the noise x [n, mel]."""
+        """Return the frames x [n, mel] moved on by the diffusion step ``index``."""
         rate = self.config.inference_cfg_rate
-        for index, modulation, width in self._steps[state.stride]:
-            velocity = self.decoder.estimator(
-                x,
-                condition,
-                modulation,
-                state.attention[index],
-                state.convolution[index],
-                slots,
-                mask,
-            )
-            x = x + width * ((1.0 + rate) * velocity[0] - rate * velocity[1])
-        return x
+        velocity = self.decoder.estimator(
+            x,
+            condition,
+            self._modulations[index],
+            state.attention[index],
+            state.convolution[index],
+            slots,
+            mask,
+            tail,
+        )
+        guided = (1.0 + rate) * velocity[0] - rate * velocity[1]
+        return x + state.widths[index] * guided
 
 
-def strided_steps(
-    modulations: list[Modulation], widths: list[float], stride: int
-) -> list[FlowStep]:
-    """Return every ``stride``-th step, each as wide as those it stands for."""
-    return [
-        (index, modulations[index], sum(widths[index : index + stride]))
-        for index in range(0, len(widths), stride)
-    ]
+def strided_widths(widths: torch.Tensor, stride: int) -> torch.Tensor:
+    """Return the widths [steps] of every ``stride``-th step, each that of those it stands for.
+
+    The entries between them stay 0; their steps are not computed.
+    """
+    strided = torch.zeros_like(widths)
+    for index in range(0, len(widths), stride):
+        strided[index] = widths[index : index + stride].sum()
+    return strided
 
 
 def diffusion_times(steps: int) -> tuple[torch.Tensor, torch.Tensor]:

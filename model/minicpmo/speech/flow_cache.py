@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 import enum
+from typing import Optional
 
 import torch
 
 from minicpmo.speech.conformer import EncoderCache
+from minicpmo.speech.flow_graph import FlowGraphs
 from minicpmo.speech.frame_slots import FrameSlots
 from minicpmo.speech.token2wav_config import FRAMES_PER_CODE
 
@@ -55,9 +57,10 @@ class FlowState:
     """Caches of one stream.
 
     attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
-    2 * width, 2].
+    2 * width, 2]. widths: [steps], how far each diffusion step moves in the current call.
     stride: every how many-th step is computed; the caches of the others lack frames of this turn.
     wanted_stride: the stride of the next turn.
+    graphs: captured diffusion steps on these caches, None runs them as they come.
     """
 
     prompt: PromptCache
@@ -65,8 +68,10 @@ class FlowState:
     attention: torch.Tensor
     convolution: torch.Tensor
     slots: FrameSlots
+    widths: torch.Tensor
     stride: int = 1
     wanted_stride: int = 1
+    graphs: Optional[FlowGraphs] = None
 
     def want(self, stride: int) -> None:
         """Skip more steps from the next call on, or fewer from the next turn on."""

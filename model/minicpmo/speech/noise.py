@@ -23,9 +23,12 @@ def hashed_uniform(index: torch.Tensor, salt: int) -> torch.Tensor:
     return (x.double() / 2.0**32).float()
 
 
-def uniform_noise(first: int, count: int, channels: int, device: torch.device) -> torch.Tensor:
-    """Return the fixed noise in [0, 1) of samples first, first + 1, ..., [count, channels]."""
-    index = torch.arange(first * channels, (first + count) * channels, device=device)
+def uniform_noise(first: torch.Tensor, count: int, channels: int) -> torch.Tensor:
+    """Return the fixed noise in [0, 1) of samples first, first + 1, ..., [count, channels].
+
+    first: int64 [1]; the noise is made on its device.
+    """
+    index = first * channels + torch.arange(count * channels, device=first.device)
     return hashed_uniform(index, UNIFORM_SALT).view(count, channels)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Optional, Protocol, runtime_checkable
 
 import numpy as np
@@ -65,3 +66,35 @@ class SpeechSynthesizer(Protocol):
 
     def close(self) -> None:
         """Free what belongs to this object; idempotent."""
+
+
+@runtime_checkable
+class DeferredSpeech(SpeechSynthesizer, Protocol):
+    """A synthesizer that can be at work while its caller does something else."""
+
+    def begin(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        text: str,
+        end_of_turn: bool,
+    ) -> Callable[[], np.ndarray]:
+        """Launch what ``speak`` does and return a function that waits for the sound.
+
+        The function must be called before anything else is asked of the synthesizer, and before
+        ``hidden`` is changed; only ``reset_turn`` or ``reset`` may take its place.
+        """
+
+
+def begin_speech(
+    speech: SpeechSynthesizer,
+    token_ids: list[int],
+    hidden: Optional[torch.Tensor],
+    text: str,
+    end_of_turn: bool,
+) -> Callable[[], np.ndarray]:
+    """Begin a unit with any synthesizer; one that cannot defer its work has done it on return."""
+    if isinstance(speech, DeferredSpeech):
+        return speech.begin(token_ids, hidden, text, end_of_turn)
+    sound = speech.speak(token_ids, hidden, text, end_of_turn)
+    return lambda: sound

@@ -10,7 +10,7 @@ from typing import Optional, Protocol
 import numpy as np
 import torch
 
-from minicpmo.speech.protocol import SpeechSynthesizer
+from minicpmo.speech.protocol import SpeechSynthesizer, begin_speech
 
 
 class SpokenMask(Protocol):
@@ -49,16 +49,26 @@ class SilentSpanSpeech:
         end_of_turn: bool,
     ) -> np.ndarray:
         """Return the sound of a unit without its silent spans; see SpeechSynthesizer."""
+        return self.begin(token_ids, hidden, text, end_of_turn)()
+
+    def begin(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        text: str,
+        end_of_turn: bool,
+    ) -> Callable[[], np.ndarray]:
+        """Begin the sound of a unit without its silent spans; see DeferredSpeech."""
         pieces = [self._decode([token_id]) for token_id in token_ids]
         mask = self._mask(pieces)
         if end_of_turn:
             self._mask.reset()
         kept = [i for i, piece in enumerate(pieces) if mask[i] or not piece]
         if len(kept) == len(token_ids):
-            return self._inner.speak(token_ids, hidden, text, end_of_turn)
+            return begin_speech(self._inner, token_ids, hidden, text, end_of_turn)
         spoken = [token_ids[i] for i in kept]
         rows = None if hidden is None else hidden[kept]
-        return self._inner.speak(spoken, rows, self._decode(spoken), end_of_turn)
+        return begin_speech(self._inner, spoken, rows, self._decode(spoken), end_of_turn)
 
     def set_flow_stride(self, stride: int) -> None:
         """See SpeechSynthesizer."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from minicpmo.graph.host_read import read_array
 from minicpmo.speech.code_buffer import CodeBuffer
 from minicpmo.speech.token2wav import Token2WavStream
 
@@ -68,4 +69,4 @@ class SoundStream:
 def as_pcm(samples: torch.Tensor) -> np.ndarray:
     """Return float32 values that 16-bit samples can hold, truncated as in the official code."""
     values = (samples.clamp(-1, 1) * PCM_SCALE_IN).to(torch.int16)
-    return values.cpu().numpy().astype(np.float32) / PCM_SCALE_OUT
+    return read_array(values).astype(np.float32) / PCM_SCALE_OUT

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Optional
 
 import numpy as np
 import torch
 
+from minicpmo.graph.captured_step import GraphPool
+from minicpmo.graph.side_stream import SideStream
 from minicpmo.speech.chat_code_stream import ChatCodeStream
 from minicpmo.speech.code_buffer import CHAT_THRESHOLD, DUPLEX_THRESHOLD, CodeBuffer
 from minicpmo.speech.code_sampler import CHAT_SAMPLING, CodeSampling
@@ -39,10 +43,12 @@ class ModelSpeech:
         self,
         codes: DuplexCodeStream | ChatCodeStream,
         sound: SoundStream,
+        device: torch.device,
         least_samples: int = 0,
     ) -> None:
         self._codes = codes
         self._sound = sound
+        self._stream = SideStream(device)
         self._least_samples = least_samples
 
     @classmethod
@@ -53,14 +59,18 @@ class ModelSpeech:
         voice: PromptCache,
         sampling: Optional[CodeSampling] = None,
         noise: Optional[SourceNoise] = None,
+        pool: Optional[GraphPool] = None,
     ) -> ModelSpeech:
         """Return the speech of a duplex session.
 
         Every unit inside a turn lasts at least a second, as in the official code.
+
+        pool: where the fixed-shape steps are captured; None runs everything as it comes.
         """
-        codes = DuplexCodeStream(decoder, sampling or CodeSampling())
-        sound = SoundStream(token2wav.new_stream(voice, noise), CodeBuffer(DUPLEX_THRESHOLD))
-        return cls(codes, sound, least_samples=UNIT_SAMPLES)
+        codes = DuplexCodeStream(decoder, sampling or CodeSampling(), pool)
+        stream = token2wav.new_stream(voice, noise, pool)
+        sound = SoundStream(stream, CodeBuffer(DUPLEX_THRESHOLD))
+        return cls(codes, sound, decoder.device, least_samples=UNIT_SAMPLES)
 
     @classmethod
     def turn_based(
@@ -74,7 +84,7 @@ class ModelSpeech:
         """Return the speech of replies that are spoken in chunks of ten text tokens."""
         codes = ChatCodeStream(decoder, sampling)
         sound = SoundStream(token2wav.new_stream(voice, noise), CodeBuffer(CHAT_THRESHOLD))
-        return cls(codes, sound)
+        return cls(codes, sound, decoder.device)
 
     @property
     def trace(self) -> CodeTrace:
@@ -105,9 +115,29 @@ class ModelSpeech:
         end_of_turn: bool,
     ) -> np.ndarray:
         """Return the sound that is due, float32 [samples]; see ``SpeechSynthesizer.speak``."""
+        return self.begin(token_ids, hidden, text, end_of_turn)()
+
+    def begin(
+        self,
+        token_ids: list[int],
+        hidden: Optional[torch.Tensor],
+        text: str,
+        end_of_turn: bool,
+    ) -> Callable[[], np.ndarray]:
+        """Launch one unit and return what waits for its sound; see ``DeferredSpeech``."""
         del text
-        codes = self._codes.generate(token_ids, hidden, end_of_turn)
-        sound = self._sound.push(codes, end_of_turn)
+        with self._stream.begin():
+            if hidden is not None:
+                self._stream.keep(hidden)
+            if isinstance(self._codes, DuplexCodeStream):
+                self._codes.begin(token_ids, hidden, end_of_turn)
+                return partial(self._sound_of, self._codes.finish, end_of_turn)
+            codes = self._codes.generate(token_ids, hidden, end_of_turn)
+            return partial(self._sound_of, lambda: codes, end_of_turn)
+
+    def _sound_of(self, codes: Callable[[], list[int]], end_of_turn: bool) -> np.ndarray:
+        with self._stream.resume():
+            sound = self._sound.push(codes(), end_of_turn)
         missing = 0 if end_of_turn else max(self._least_samples - sound.size, 0)
         return np.pad(sound, (missing, 0))
 

@@ -10,6 +10,7 @@ from typing import Optional
 import torch
 
 from minicpmo.errors import CheckpointError
+from minicpmo.graph.captured_step import GraphPool
 from minicpmo.shard import differences
 from minicpmo.speech.causal_vocoder import CausalVocoder, CausalVocoderState
 from minicpmo.speech.flow import Flow
@@ -63,24 +64,33 @@ class Token2Wav:
         return self.flow.prepare_prompt(prompt)
 
     def new_stream(
-        self, voice: PromptCache, noise: Optional[SourceNoise] = None
+        self,
+        voice: PromptCache,
+        noise: Optional[SourceNoise] = None,
+        pool: Optional[GraphPool] = None,
     ) -> Token2WavStream:
-        """Return an independent stream in this voice."""
-        return Token2WavStream(self, voice, noise)
+        """Return an independent stream in this voice, its usual calls captured in ``pool``."""
+        return Token2WavStream(self, voice, noise, pool)
 
 
 class Token2WavStream:
     """Caches of one stream of sound."""
 
     def __init__(
-        self, token2wav: Token2Wav, voice: PromptCache, noise: Optional[SourceNoise] = None
+        self,
+        token2wav: Token2Wav,
+        voice: PromptCache,
+        noise: Optional[SourceNoise] = None,
+        pool: Optional[GraphPool] = None,
     ) -> None:
         self._token2wav = token2wav
-        self.flow_state: FlowState = token2wav.flow.new_state(voice)
+        self.flow_state: FlowState = token2wav.flow.new_state(voice, pool)
         vocoder = token2wav.vocoder
-        self.vocoder_state: VocoderState | CausalVocoderState = (
-            vocoder.new_state(noise) if isinstance(vocoder, Vocoder) else vocoder.new_state()
-        )
+        self.vocoder_state: VocoderState | CausalVocoderState
+        if isinstance(vocoder, Vocoder):
+            self.vocoder_state = vocoder.new_state(noise, pool)
+        else:
+            self.vocoder_state = vocoder.new_state(pool)
 
     @property
     def flow_steps(self) -> int:

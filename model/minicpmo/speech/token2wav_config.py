@@ -16,6 +16,8 @@ SILENCE_CODE = 4218
 LOOKAHEAD_CODES = 3
 """Codes the flow encoder must see beyond the last one it turns into sound."""
 FRAMES_PER_CODE = 2
+FULL_CALL_FRAMES = 50
+"""Mel frames of a call in the middle of a turn: one second."""
 SAMPLES_PER_FRAME = 480
 SAMPLE_RATE = 24000
 

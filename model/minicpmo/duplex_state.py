@@ -1,0 +1,64 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Where a duplex session stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+from torch import Tensor
+
+from minicpmo.protocol import Unit, UnitTimings
+from minicpmo.unit_decoder import DecodedUnit
+from minicpmo.unit_sequence import Part
+
+Sound = Callable[[], np.ndarray]
+"""Waits for the speech of a unit and returns it."""
+
+
+@dataclass
+class EncodedUnit:
+    """A unit whose sound and pictures have been encoded: its parts and their rows."""
+
+    unit: Unit
+    parts: list[Part]
+    rows: Tensor
+    timings: UnitTimings
+
+
+@dataclass
+class BegunUnit:
+    """A unit that is answered, its speech under way."""
+
+    encoded: EncodedUnit
+    decoded: DecodedUnit
+    sound: Optional[Sound]
+
+
+@dataclass
+class DuplexState:
+    """Where the session stands.
+
+    last_index: index of the newest accepted unit, None before the first one.
+    units: number of accepted units.
+    last_unit: the newest unit's answer with its ids, None before the first one.
+    silent_turn: no speech is made until the turn ends.
+    ahead: the next unit, if it was encoded ahead. begun: the unit that waits for ``finish``.
+    """
+
+    last_index: Optional[int] = None
+    units: int = 0
+    turn_open: bool = False
+    last_unit: Optional[DecodedUnit] = None
+    silent_turn: bool = False
+    ahead: Optional[EncodedUnit] = None
+    begun: Optional[BegunUnit] = None
+
+    def reset(self) -> None:
+        """Begin a new conversation."""
+        self.last_index, self.units, self.turn_open, self.last_unit = None, 0, False, None
+        self.silent_turn = False
+        self.ahead = self.begun = None
