@@ -35,7 +35,6 @@ def one_thread():
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Return a copy of the tiny model."""
     copied = tmp_path / 'tiny'
     copied.mkdir()
     for name in ('config.json', 'weights.safetensors'):
