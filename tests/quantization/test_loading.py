@@ -49,7 +49,6 @@ def cache(tmp_path) -> Path:
 
 @pytest.fixture
 def quantised_tensors(monkeypatch):
-    """Return a list that grows by one with every tensor that is quantised."""
     shapes, quantize = [], checkpoint.quantize
 
     def count(tensor, how):
