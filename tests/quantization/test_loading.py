@@ -35,7 +35,6 @@ def one_thread():
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """Return a copy of the tiny model."""
     copied = tmp_path / 'tiny'
     copied.mkdir()
     for name in ('config.json', 'weights.safetensors'):
@@ -50,7 +49,6 @@ def cache(tmp_path) -> Path:
 
 @pytest.fixture
 def quantised_tensors(monkeypatch):
-    """Return a list that grows by one with every tensor that is quantised."""
     shapes, quantize = [], checkpoint.quantize
 
     def count(tensor, how):
