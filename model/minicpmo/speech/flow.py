@@ -18,6 +18,7 @@ from minicpmo.speech.conformer import Encoder, EncoderCache
 from minicpmo.speech.dit import DiT, Modulation
 from minicpmo.speech.flow_cache import (
     HISTORY_FRAMES,
+    STRIDES,
     FlowState,
     Generation,
     Prompt,
@@ -37,6 +38,10 @@ MAX_FRAMES_PER_CALL = FRAMES_PER_CODE * MAX_CODES_PER_CALL
 MAX_CACHED_FRAMES = 1000
 """Frames for which the released models are run: prompt, history and one call."""
 NOISE_COLUMNS = 30000
+
+
+FlowStep = tuple[int, Modulation, float]
+"""Index of a step's caches, its time modulation and its width."""
 
 
 class _Decoder(nn.Module):
@@ -59,7 +64,7 @@ class Flow(nn.Module):
         self.encoder_proj = nn.Linear(config.encoder.output_size, config.output_size)
         self.decoder = _Decoder(config)
         self.noise = torch.empty(0)
-        self._steps: list[tuple[Modulation, float]] = []
+        self._steps: dict[int, list[FlowStep]] = {}
 
     @torch.no_grad()
     def prepare(self, seed: int = 0) -> Flow:
@@ -71,7 +76,9 @@ class Flow(nn.Module):
         self.encoder.prepare()
         times, widths = diffusion_times(self.config.n_timesteps)
         modulations = self.decoder.estimator.modulations(times.to(device))
-        self._steps = list(zip(modulations, widths.tolist(), strict=True))
+        self._steps = {
+            stride: strided_steps(list(modulations), widths.tolist(), stride) for stride in STRIDES
+        }
         return self
 
     @torch.no_grad()
@@ -168,8 +175,11 @@ class Flow(nn.Module):
         if pool is not None:
             shapes = self.config.output_size, self.config.estimator.hidden_size
             like = tuple(self.noise.new_empty(0, size) for size in shapes)
-            steps, step = len(self._steps), partial(self.advance, state)
-            state.graphs = FlowGraphs(step, steps, like, capacity, pool)
+            steps = {
+                stride: [partial(self.advance, state, step) for step in steps]
+                for stride, steps in self._steps.items()
+            }
+            state.graphs = FlowGraphs(steps, like, capacity, pool)
         state.reset()
         return state
 
@@ -211,27 +221,28 @@ class Flow(nn.Module):
         first = len(state.slots)
         slots, noise = state.slots.take(len(mu)), self.noise[first : first + len(mu)]
         if state.graphs is not None:
-            return state.graphs.integrate(noise, condition, slots, state.slots.used())
+            used = state.slots.used()
+            return state.graphs.integrate(noise, condition, slots, used, state.stride)
         mask = torch.zeros(1, state.attention.shape[-2], dtype=torch.bool, device=mu.device)
         mask[0, state.slots.used()] = True
         places = torch.tensor(slots, device=mu.device)
-        for index in range(len(self._steps)):
-            noise = self.advance(state, index, noise, condition, places, mask)
+        for step in self._steps[state.stride]:
+            noise = self.advance(state, step, noise, condition, places, mask)
         return noise
 
     def advance(
         self,
         state: FlowState,
-        index: int,
+        step: FlowStep,
         x: torch.Tensor,
         condition: torch.Tensor,
         slots: torch.Tensor,
         mask: torch.Tensor,
         tail: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
-        """Return the frames x [n, mel] moved on by the diffusion step ``index``."""
+        """Return the frames x [n, mel] moved on by one diffusion step."""
         rate = self.config.inference_cfg_rate
-        modulation, width = self._steps[index]
+        index, modulation, width = step
         velocity = self.decoder.estimator(
             x,
             condition,
@@ -243,6 +254,16 @@ class Flow(nn.Module):
             tail,
         )
         return x + width * ((1.0 + rate) * velocity[0] - rate * velocity[1])
+
+
+def strided_steps(
+    modulations: list[Modulation], widths: list[float], stride: int
+) -> list[FlowStep]:
+    """Return every ``stride``-th step, each as wide as those it stands for."""
+    return [
+        (index, modulations[index], sum(widths[index : index + stride]))
+        for index in range(0, len(widths), stride)
+    ]
 
 
 def diffusion_times(steps: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,6 +17,8 @@ from minicpmo.speech.token2wav_config import FRAMES_PER_CODE
 
 HISTORY_FRAMES = 100
 """Mel frames of a turn that stay cached besides the prompt."""
+STRIDES = (1, 2, 4)
+"""Steps of a larger stride are among those of each smaller one."""
 
 
 class Generation(enum.Enum):
@@ -55,7 +57,10 @@ class FlowState:
     """Caches of one stream.
 
     attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
-    2 * width, 2]. graphs: captured diffusion steps on these caches, None runs them as they come.
+    2 * width, 2].
+    stride: every how many-th step is computed; the caches of the others lack frames of this turn.
+    wanted_stride: the stride of the next turn.
+    graphs: captured diffusion steps on these caches, None runs them as they come.
     """
 
     prompt: PromptCache
@@ -63,7 +68,15 @@ class FlowState:
     attention: torch.Tensor
     convolution: torch.Tensor
     slots: FrameSlots
+    stride: int = 1
+    wanted_stride: int = 1
     graphs: Optional[FlowGraphs] = None
+
+    def want(self, stride: int) -> None:
+        """Skip more steps from the next call on, or fewer from the next turn on."""
+        assert stride in STRIDES, stride
+        self.wanted_stride = stride
+        self.stride = max(self.stride, stride)
 
     def trim(self, generation: Generation) -> None:
         """Drop what the official code drops after a call."""
@@ -76,6 +89,7 @@ class FlowState:
         self.attention[..., : self.prompt.frames, :].copy_(self.prompt.attention)
         self.convolution.copy_(self.prompt.convolution)
         self.slots.reset(self.prompt.frames)
+        self.stride = self.wanted_stride
 
 
 def trimmed(cache: EncoderCache, prompt: int, generation: Generation) -> EncoderCache:
