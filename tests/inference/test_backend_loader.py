@@ -1,11 +1,13 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
+import sys
+import types
 
 import pytest
 
 from minicpmo_ros.errors import LocatedError, WorkspaceError
-from minicpmo_ros.inference.backend_loader import session_options
+from minicpmo_ros.inference.backend_loader import load_backend, session_options
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 
 SKILL = """
@@ -38,3 +40,15 @@ def test_a_broken_allow_list_is_reported(tmp_path):
         session_options(parameters)
     with pytest.raises(WorkspaceError):
         session_options(replace(parameters, skills_file='nowhere.yaml'))
+
+
+@pytest.mark.parametrize(
+    'given',
+    [{}, {'cuda_graphs': 'false', 'attention': 'sdpa'}, {'attention': 'flash'}],
+)
+def test_choices_of_the_user_reach_the_engine_and_auto_does_not(monkeypatch, given):
+    engine = types.ModuleType('an_engine')
+    engine.load = lambda folder, device, dtype, progress, **options: options
+    monkeypatch.setitem(sys.modules, 'an_engine', engine)
+    parameters = InferenceParameters(backend='an_engine:load', **given)
+    assert load_backend(parameters, lambda done, total: None) == given
