@@ -16,11 +16,11 @@ from benchmarks.latency.model_size import TINY, random_model, speech_factory
 from benchmarks.latency.session_engine import IdTokenizer
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.duplex_setup import new_chooser
-from minicpmo.graph.captured_step import GraphPool
+from minicpmo.graph.captured_step import GraphPool, doubling_sizes
 from minicpmo.language_stream import LanguageStream
 from minicpmo.sampling import SamplingOptions
 from minicpmo.special_token import SpecialTokens
-from minicpmo.speech.flow_cache import Generation
+from minicpmo.speech.flow_cache import STRIDES, Generation
 
 CPU = torch.device('cpu')
 READ_VALUES = {'_local_scalar_dense', 'item', 'is_nonzero', 'equal', 'allclose'}
@@ -98,8 +98,10 @@ def test_the_choice_follows_the_rules(model, sampling):
 def test_steps_of_the_speech_follow_the_rules(model, generation):
     pool = StrictPool()
     speech_factory(TINY, model, CPU, generation)(pool)
-    flow = 2 * TINY.sound.flow.n_timesteps
-    assert pool.steps >= 2 + flow + 2, 'codes, flow steps of two sizes, two shapes of the vocoder'
+    steps = TINY.sound.flow.n_timesteps
+    flow = 2 * sum(len(range(0, steps, stride)) for stride in STRIDES)
+    codes = 2 * len(doubling_sizes(512, TINY.model.speech.max_position_embeddings))
+    assert pool.steps == codes + flow + 2, 'flow in two sizes, two shapes of the vocoder'
     assert pool.broken == set()
 
 

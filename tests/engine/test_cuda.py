@@ -8,6 +8,9 @@ import torch
 from minicpmo.checks.decode_check import recorded_tokens
 from minicpmo.checks.duplex_check import check_trace
 from minicpmo.checks.recorded_session import RecordedModel
+from minicpmo.checks.vectors import Vectors
+from minicpmo.graph.captured_step import GraphPool
+from minicpmo.language_stream import LanguageStream
 from minicpmo.sampling import SamplingOptions, SeededDraws, TokenChooser
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
@@ -55,10 +58,42 @@ def test_tokens_are_chosen_as_on_the_cpu(vectors, tokenizer):
     size, bad_ids = tokenizer.vocab_size, tokenizer.bad_ids
     chosen = []
     for device in ('cpu', 'cuda'):
-        options, draws = SamplingOptions(greedy=True), SeededDraws(0, device)
+        options, draws = SamplingOptions(greedy=True), SeededDraws(0, size, size, device)
         chooser = TokenChooser(tokens, size, bad_ids, options, draws, device)
         chosen.append([chooser.choose(row.to(device)) for row in logits])
     assert chosen[0] == chosen[1]
+
+
+GRAPHED = ['duplex_omni', 'duplex_audio', 'duplex_window_context', 'duplex_sampling']
+
+
+@pytest.mark.parametrize('name', GRAPHED)
+def test_conversations_are_replayed_on_captured_graphs(vectors, name, monkeypatch):
+    pools = []
+
+    def new_pool(self, device='cpu'):
+        pools.append(GraphPool(torch.device(device)))
+        return pools[-1]
+
+    monkeypatch.setattr(Vectors, 'new_pool', new_pool)
+    recorded = RecordedModel.load(Vectors(vectors.folder, fixed_shapes=True), 'cuda')
+    results = list(check_trace(recorded, name))
+    assert [result.line() for result in results if not result.passed] == []
+    assert [pool.failure for pool in pools] == [''] * len(pools)
+    assert sum(pool.captured for pool in pools) > 10
+
+
+@torch.inference_mode()
+def test_graphs_equal_eager_in_bfloat16(language_model):
+    model = copy.deepcopy(language_model).to('cuda', torch.bfloat16)
+    pool = GraphPool(torch.device('cuda'))
+    plain, graphed = LanguageStream(model, 1100), LanguageStream(model, 1100, pool)
+    assert pool.failure == ''
+    for seed, count in enumerate((13, 1, 1, 79, 600, 17, 1)):
+        ids = torch.randint(200, (count,), generator=torch.Generator().manual_seed(seed)).tolist()
+        logits = [s.logits(s.feed_ids(ids)).float().cpu() for s in (plain, graphed)]
+        # Eight bits of mantissa: other shapes choose other kernels and round differently.
+        assert (logits[0] - logits[1]).abs().max() < 0.25
 
 
 @pytest.mark.parametrize('name', ['duplex_omni', 'duplex_window_context', 'duplex_sampling'])

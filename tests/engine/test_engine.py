@@ -252,3 +252,16 @@ def test_a_model_folder_says_that_its_model_cannot_be_asked():
     nano = SessionDefaults.from_folder(Path(__file__).parents[2] / 'model' / 'nano')
     assert not nano.yes_no_questions
     assert SessionDefaults('another').yes_no_questions
+
+
+def test_an_engine_on_fixed_shapes_answers_the_same(folder, engine):
+    fixed = Engine.load(folder, device='cpu', cuda_graphs='true')
+    assert steps(fixed.prepare(text_only=True, seed=3)) == steps(
+        engine.prepare(text_only=True, seed=3)
+    )
+    assert 'fixed shapes without CUDA graphs' in fixed.capabilities.execution
+    assert 'no CUDA graphs, attention sdpa' in engine.capabilities.execution
+    with pytest.raises(ConfigurationError, match='cuda_graphs'):
+        Engine.load(folder, device='cpu', cuda_graphs='maybe')
+    with pytest.raises(ConfigurationError, match='attention flash needs a CUDA device'):
+        Engine.load(folder, device='cpu', attention='flash')

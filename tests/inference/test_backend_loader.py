@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
 import sys
+import types
 
 import pytest
 
@@ -81,3 +82,15 @@ def test_an_engine_without_an_option_is_named(monkeypatch):
 class _Module:
     plain_load = staticmethod(plain_load)
     open_load = staticmethod(open_load)
+
+
+@pytest.mark.parametrize(
+    'given',
+    [{}, {'cuda_graphs': 'false', 'attention': 'sdpa'}, {'attention': 'flash'}],
+)
+def test_choices_of_the_user_reach_the_engine_and_auto_does_not(monkeypatch, given):
+    engine = types.ModuleType('an_engine')
+    engine.load = lambda folder, device, dtype, progress, **options: options
+    monkeypatch.setitem(sys.modules, 'an_engine', engine)
+    parameters = InferenceParameters(backend='an_engine:load', **given)
+    assert load_backend(parameters, lambda done, total: None) == given

@@ -82,6 +82,18 @@ def test_sound_on_fixed_shapes_is_the_same(decoder, token2wav, prompt, hidden, u
             torch.testing.assert_close(found, expected, atol=5e-4, rtol=0)
 
 
+@pytest.mark.parametrize('stride', [2, 4])
+def test_skipped_flow_steps_are_the_same(token2wav, prompt, codes, stride):
+    voice = token2wav.prepare_voice(prompt)
+    streams = [token2wav.new_stream(voice, HashedNoise(3), p) for p in (None, GraphPool(CPU))]
+    for stream in streams:
+        stream.flow_state.want(stride)
+    for call, count in enumerate((28, 28, 9)):
+        given = codes(count, call), call == 2
+        expected, found = (token2wav.flow(given[0], s.flow_state, given[1]) for s in streams)
+        torch.testing.assert_close(found, expected, atol=5e-5, rtol=1e-4)
+
+
 def test_draws_are_those_of_multinomial():
     scores = torch.randn(50, generator=torch.Generator().manual_seed(1))
     sampler = CodeSampler(CodeSampling(seed=9), 50, CPU)

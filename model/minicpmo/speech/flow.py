@@ -40,6 +40,10 @@ MAX_CACHED_FRAMES = 1000
 NOISE_COLUMNS = 30000
 
 
+FlowStep = tuple[int, Modulation, float]
+"""Index of a step's caches, its time modulation and its width."""
+
+
 class _Decoder(nn.Module):
     """Keeps the official parameter names ``decoder.estimator.*``."""
 
@@ -60,8 +64,7 @@ class Flow(nn.Module):
         self.encoder_proj = nn.Linear(config.encoder.output_size, config.output_size)
         self.decoder = _Decoder(config)
         self.noise = torch.empty(0)
-        self._modulations: list[Modulation] = []
-        self._widths: dict[int, torch.Tensor] = {}
+        self._steps: dict[int, list[FlowStep]] = {}
 
     @torch.no_grad()
     def prepare(self, seed: int = 0) -> Flow:
@@ -72,8 +75,10 @@ class Flow(nn.Module):
         self.noise = noise.to(device)
         self.encoder.prepare()
         times, widths = diffusion_times(self.config.n_timesteps)
-        self._modulations = list(self.decoder.estimator.modulations(times.to(device)))
-        self._widths = {stride: strided_widths(widths, stride).to(device) for stride in STRIDES}
+        modulations = self.decoder.estimator.modulations(times.to(device))
+        self._steps = {
+            stride: strided_steps(list(modulations), widths.tolist(), stride) for stride in STRIDES
+        }
         return self
 
     @torch.no_grad()
@@ -121,12 +126,7 @@ class Flow(nn.Module):
             *self._empty_caches(frames),
         )
         state = FlowState(
-            empty,
-            empty.encoder,
-            empty.attention,
-            empty.convolution,
-            FrameSlots(frames),
-            self._new_widths(),
+            empty, empty.encoder, empty.attention, empty.convolution, FrameSlots(frames)
         )
         return state, self._decode(codes, state, last, mel)
 
@@ -162,10 +162,6 @@ class Flow(nn.Module):
             convolution = self.noise.new_zeros(steps, shape.depth, 2, 2 * shape.hidden_size, 2)
         return attention, convolution
 
-    def _new_widths(self) -> torch.Tensor:
-        with torch.inference_mode(False):
-            return self._widths[1].clone()
-
     @torch.no_grad()
     def new_state(self, prompt: PromptCache, pool: Optional[GraphPool] = None) -> FlowState:
         """Return the caches of a new stream at the start of a turn.
@@ -175,13 +171,15 @@ class Flow(nn.Module):
         capacity = prompt.frames + HISTORY_FRAMES + MAX_FRAMES_PER_CALL
         # The last place is for padding frames and never valid.
         caches = self._empty_caches(capacity + 1)
-        slots, widths = FrameSlots(capacity), self._new_widths()
-        state = FlowState(prompt, prompt.encoder, *caches, slots, widths)
+        state = FlowState(prompt, prompt.encoder, *caches, FrameSlots(capacity))
         if pool is not None:
             shapes = self.config.output_size, self.config.estimator.hidden_size
             like = tuple(self.noise.new_empty(0, size) for size in shapes)
-            steps, step = self.config.n_timesteps, partial(self.advance, state)
-            state.graphs = FlowGraphs(step, steps, like, capacity, pool)
+            steps = {
+                stride: [partial(self.advance, state, step) for step in steps]
+                for stride, steps in self._steps.items()
+            }
+            state.graphs = FlowGraphs(steps, like, capacity, pool)
         state.reset()
         return state
 
@@ -222,52 +220,50 @@ class Flow(nn.Module):
         condition = self.decoder.estimator.project_condition(mu, state.prompt.speaker, prompt_mel)
         first = len(state.slots)
         slots, noise = state.slots.take(len(mu)), self.noise[first : first + len(mu)]
-        state.widths.copy_(self._widths[state.stride])
-        indices = range(0, self.config.n_timesteps, state.stride)
         if state.graphs is not None:
-            return state.graphs.integrate(noise, condition, slots, state.slots.used(), indices)
+            used = state.slots.used()
+            return state.graphs.integrate(noise, condition, slots, used, state.stride)
         mask = torch.zeros(1, state.attention.shape[-2], dtype=torch.bool, device=mu.device)
         mask[0, state.slots.used()] = True
         places = torch.tensor(slots, device=mu.device)
-        for index in indices:
-            noise = self.advance(state, index, noise, condition, places, mask)
+        for step in self._steps[state.stride]:
+            noise = self.advance(state, step, noise, condition, places, mask)
         return noise
 
     def advance(
         self,
         state: FlowState,
-        index: int,
+        step: FlowStep,
         x: torch.Tensor,
         condition: torch.Tensor,
         slots: torch.Tensor,
         mask: torch.Tensor,
         tail: Optional[torch.Tensor] = None,
     ) -> torch.Tensor:
-        """Return the frames x [n, mel] moved on by the diffusion step ``index``."""
+        """Return the frames x [n, mel] moved on by one diffusion step."""
         rate = self.config.inference_cfg_rate
+        index, modulation, width = step
         velocity = self.decoder.estimator(
             x,
             condition,
-            self._modulations[index],
+            modulation,
             state.attention[index],
             state.convolution[index],
             slots,
             mask,
             tail,
         )
-        guided = (1.0 + rate) * velocity[0] - rate * velocity[1]
-        return x + state.widths[index] * guided
+        return x + width * ((1.0 + rate) * velocity[0] - rate * velocity[1])
 
 
-def strided_widths(widths: torch.Tensor, stride: int) -> torch.Tensor:
-    """Return the widths [steps] of every ``stride``-th step, each that of those it stands for.
-
-    The entries between them stay 0; their steps are not computed.
-    """
-    strided = torch.zeros_like(widths)
-    for index in range(0, len(widths), stride):
-        strided[index] = widths[index : index + stride].sum()
-    return strided
+def strided_steps(
+    modulations: list[Modulation], widths: list[float], stride: int
+) -> list[FlowStep]:
+    """Return every ``stride``-th step, each as wide as those it stands for."""
+    return [
+        (index, modulations[index], sum(widths[index : index + stride]))
+        for index in range(0, len(widths), stride)
+    ]
 
 
 def diffusion_times(steps: int) -> tuple[torch.Tensor, torch.Tensor]:

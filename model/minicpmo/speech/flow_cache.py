@@ -57,7 +57,7 @@ class FlowState:
     """Caches of one stream.
 
     attention: [steps, depth, 2, heads, capacity, 2 * head dim]. convolution: [steps, depth, 2,
-    2 * width, 2]. widths: [steps], how far each diffusion step moves in the current call.
+    2 * width, 2].
     stride: every how many-th step is computed; the caches of the others lack frames of this turn.
     wanted_stride: the stride of the next turn.
     graphs: captured diffusion steps on these caches, None runs them as they come.
@@ -68,7 +68,6 @@ class FlowState:
     attention: torch.Tensor
     convolution: torch.Tensor
     slots: FrameSlots
-    widths: torch.Tensor
     stride: int = 1
     wanted_stride: int = 1
     graphs: Optional[FlowGraphs] = None

@@ -9,7 +9,8 @@ convolutions, which look back, keep what precedes the padding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,27 +21,27 @@ from minicpmo.speech.token2wav_config import FULL_CALL_FRAMES
 FRAME_SIZES = (FULL_CALL_FRAMES, 56)
 """Frames of a call: those of a full second, and the most there are."""
 
-FlowStep = Callable[[int, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
-"""(step, x [n, mel], condition [2, n, width], slots [n], mask [1, capacity], tail [2]) -> x."""
+Advance = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
+"""(x [n, mel], condition [2, n, width], slots [n], mask [1, capacity], tail [2]) -> moved x."""
 
 
 class FlowGraphs:
     """Captured diffusion steps on the caches of one stream.
 
+    steps: by stride, the steps that are taken with it.
     hidden_place: index of the place in the attention cache that is never valid.
     """
 
     def __init__(
         self,
-        flow_step: FlowStep,
-        steps: int,
+        steps: Mapping[int, Sequence[Advance]],
         like: tuple[Tensor, Tensor],
         hidden_place: int,
         pool: GraphPool,
     ) -> None:
         frames, condition = like
         longest, device = FRAME_SIZES[-1], frames.device
-        self._flow_step, self._hidden_place = flow_step, hidden_place
+        self._hidden_place = hidden_place
         # Written by calls inside and outside inference mode.
         with torch.inference_mode(False):
             self._x = frames.new_zeros(longest, frames.shape[-1])
@@ -49,23 +50,19 @@ class FlowGraphs:
             self._mask = torch.zeros(1, hidden_place + 1, dtype=torch.bool, device=device)
             self._tail = torch.zeros(2, dtype=torch.int64, device=device)
         self._mask[:, :1] = True  # a row that sees nothing would not be finite
-        self._steps: dict[int, list[Step]] = {
-            size: [pool.capture(lambda i=index, n=size: self._run(i, n)) for index in range(steps)]
+        self._steps: dict[tuple[int, int], list[Step]] = {
+            (size, stride): [pool.capture(partial(self._run, step, size)) for step in taken]
             for size in FRAME_SIZES
+            for stride, taken in steps.items()
         }
 
     def integrate(
-        self,
-        x: Tensor,
-        condition: Tensor,
-        slots: list[int],
-        used: list[int],
-        indices: Iterable[int],
+        self, x: Tensor, condition: Tensor, slots: list[int], used: list[int], stride: int
     ) -> Tensor:
         """Return the frames [n, mel] that the flow leads to.
 
         x: [n, mel], the noise. condition: [2, n, width]. slots: places of the new frames. used:
-        all valid places, the new ones included. indices: steps to be computed, in order.
+        all valid places, the new ones included. stride: see :class:`FlowState`.
         """
         count = x.shape[0]
         size = next(size for size in FRAME_SIZES if size >= count)
@@ -77,11 +74,10 @@ class FlowGraphs:
         valid[0, used] = True
         self._mask.copy_(valid)
         self._tail.copy_(torch.tensor((count, count + 1)))
-        for index in indices:
-            self._steps[size][index]()
+        for step in self._steps[size, stride]:
+            step()
         return self._x[:count].clone()
 
-    def _run(self, index: int, size: int) -> None:
-        x = self._x[:size]
-        condition, slots = self._condition[:, :size], self._slots[:size]
-        x.copy_(self._flow_step(index, x, condition, slots, self._mask, self._tail))
+    def _run(self, advance: Advance, size: int) -> None:
+        x, condition, slots = self._x[:size], self._condition[:, :size], self._slots[:size]
+        x.copy_(advance(x, condition, slots, self._mask, self._tail))
