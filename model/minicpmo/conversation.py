@@ -10,12 +10,19 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from minicpmo.context_window import ContextWindow, UnitRecord, WindowChange, WindowMode
+from minicpmo.context_window import (
+    ContextWindow,
+    UnitRecord,
+    WindowChange,
+    WindowMode,
+    WindowOptions,
+)
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ContextOverflowError, InputError
 from minicpmo.language_stream import LanguageStream
 from minicpmo.protocol import Heard
 from minicpmo.special_token import SpecialTokens
+from minicpmo.tokenizer import TextTokenizer
 from minicpmo.turn_record import TurnRecord
 
 
@@ -134,6 +141,21 @@ class Conversation:
             parts.append(prompt.voice.to(parts[0]))
         parts.append(self.stream.embed(prompt.suffix_ids))
         self.stream.feed(torch.cat(parts))
+
+
+def new_window(
+    tokens: SpecialTokens, tokenizer: TextTokenizer, prompt: DuplexPrompt, options: WindowOptions
+) -> ContextWindow:
+    """Return the window of a session that begins with ``prompt``."""
+    carries = options.mode is WindowMode.CONTEXT
+    dropped = tokens.all_ids | tokenizer.special_ids
+    return ContextWindow(
+        options,
+        prompt.prefix_rows,
+        len(prompt.suffix_ids),
+        tuple(tokenizer.encode(options.marker)) if carries else (),
+        lambda token: token not in dropped,
+    )
 
 
 def _require_prompt_fits(

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from minicpmo.context_window import ContextWindow, UnitRecord, WindowMode
-from minicpmo.conversation import Conversation
+from minicpmo.context_window import UnitRecord
+from minicpmo.conversation import Conversation, new_window
 from minicpmo.duplex_input import DuplexPrompt, InputEncoder
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.errors import InputError, SessionStateError
+from minicpmo.forced_turn import ForcedTurn
 from minicpmo.language_stream import LanguageStream
 from minicpmo.llm import LanguageModel
 from minicpmo.protocol import Decision, Heard, Unit, UnitResult, UnitTimings
@@ -81,7 +82,7 @@ class DuplexSession:
         tokens = SpecialTokens.from_tokenizer(tokenizer)
         stream = LanguageStream(model, options.cache_rows)
         self.chooser = _new_chooser(stream, tokens, tokenizer, options, draws)
-        window = _new_window(tokens, tokenizer, prompt, options)
+        window = new_window(tokens, tokenizer, prompt, options.window)
         self.conversation = Conversation(stream, prompt, window, tokens)
         self.encoder = encoder
         self.speech = None if options.text_only else speech
@@ -92,6 +93,7 @@ class DuplexSession:
         )
         self._question = YesNoQuestion.from_tokenizer(tokenizer)
         self._turn = TurnRecord(tokenizer.decode)
+        self._forced = ForcedTurn(tokenizer, tokens, options.decoding)
         self._closed = False
 
     def step(self, unit: Unit) -> UnitResult:
@@ -116,6 +118,21 @@ class DuplexSession:
         self._finish(unit, parts, decoded, speech)
         return self._result(unit, decoded, speech, timings)
 
+    def say(self, text: str) -> None:
+        """Say a text word for word from the next unit on; see ``minicpmo.protocol.Session``.
+
+        The words are fed as if the model had chosen them, so they are spoken with its voice,
+        remembered, and cut short by ``interrupt`` like every turn.
+
+        Raises:
+            InputError: the text is empty, too long or contains special tokens.
+            SessionStateError: a turn is open, or the session is closed.
+        """
+        self._require_open()
+        if self.state.turn_open:
+            raise SessionStateError('a turn is open; wait for its end or interrupt it')
+        self._forced.begin(text)
+
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn with ``<|turn_eos|>``; remember only what was heard of it.
 
@@ -123,6 +140,7 @@ class DuplexSession:
         that unit, exactly where the model itself would have closed it.
         """
         self._require_open()
+        self._forced.reset()
         if self.state.turn_open or heard.seconds > 0.0 or heard.text:
             # The end of a finished turn may still be playing when it is cut.
             self.conversation.keep_heard(self._turn, heard)
@@ -155,6 +173,7 @@ class DuplexSession:
         self._input.reset()
         self._decoder.reset()
         self._turn.reset()
+        self._forced.reset()
         if self.speech is not None:
             self.speech.reset()
 
@@ -174,6 +193,10 @@ class DuplexSession:
         turn_open = self.state.turn_open
         if unit.force_listen or self.state.units < self.options.force_listen_count:
             decoded = self._decoder.forced_listen(turn_open, close_turn=unit.force_listen)
+            if decoded.cuts_turn:
+                self._forced.reset()
+        elif self._forced:
+            decoded = self._decoder.say(self._forced.take())
         else:
             decoded = self._decoder.decode(hidden, turn_open)
         timings.prefill = prefilled - started
@@ -235,6 +258,7 @@ class DuplexSession:
             yielded=decoded.yielded,
             turn_open=decoded.turn_open,
             forced_listen=decoded.forced,
+            given_words=decoded.given,
             context_tokens=self.conversation.length,
             timings=timings,
         )
@@ -269,21 +293,4 @@ def _new_chooser(
         options.sampling,
         draws or SeededDraws(options.seed, device),
         device,
-    )
-
-
-def _new_window(
-    tokens: SpecialTokens,
-    tokenizer: TextTokenizer,
-    prompt: DuplexPrompt,
-    options: DuplexOptions,
-) -> ContextWindow:
-    carries = options.window.mode is WindowMode.CONTEXT
-    dropped = tokens.all_ids | tokenizer.special_ids
-    return ContextWindow(
-        options.window,
-        prompt.prefix_rows,
-        len(prompt.suffix_ids),
-        tuple(tokenizer.encode(options.window.marker)) if carries else (),
-        lambda token: token not in dropped,
     )

@@ -76,6 +76,7 @@ class Engine:
             yes_no_questions=defaults.yes_no_questions
             and YesNoQuestion.from_tokenizer(tokenizer) is not None,
             model_id=defaults.model_id,
+            says_given_words=True,
         )
 
     @classmethod
