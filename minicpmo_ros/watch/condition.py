@@ -54,11 +54,15 @@ def state_of(condition: str) -> str:
     return words
 
 
-def question_about(condition: str, zone: str = '') -> str:
-    """Return the yes-or-no question about the newest picture.
+def description_of(condition: str, zone: str = '') -> str:
+    """Return what is there to be seen: 'the door is open in the hall'.
 
-    zone: named in the question when it reads like a place ('kitchen'), not like a device
-    ('front_camera').
+    zone: named when it reads like a place ('hall'), not like a device ('front_camera').
     """
     place = f' in the {zone}' if zone and not _NO_PLACE.search(zone) else ''
-    return f'Look at the newest picture. Is it true that {state_of(condition)}{place}?'
+    return state_of(condition) + place
+
+
+def question_about(condition: str, zone: str = '') -> str:
+    """Return the yes-or-no question about the newest picture."""
+    return f'Look at the newest picture. Is it true that {description_of(condition, zone)}?'

@@ -20,7 +20,7 @@ from minicpmo_ros.diagnostics import Level, Status
 from minicpmo_ros.errors import WatchError
 from minicpmo_ros.msg import EventCommand, ProactiveEvent, WatchAnswer
 from minicpmo_ros.watch.announcement import AnnouncementOptions
-from minicpmo_ros.watch.announcement_link import AnnouncementLink
+from minicpmo_ros.watch.announcement_component import EXACT, AnnouncementComponent
 from minicpmo_ros.watch.confirmation import Confirmation
 from minicpmo_ros.watch.event_message import (
     happening_from,
@@ -44,6 +44,8 @@ HOUSEKEEPING_SECONDS = 60.0
 LATE_SECONDS = 120.0
 # Events of other nodes that were opened and never closed.
 MOST_OUTSIDE = 100
+# An announcement of exact words that did not begin, because somebody spoke, is made again.
+MOST_ATTEMPTS = 5
 
 
 @dataclass
@@ -62,13 +64,19 @@ class EventComponent:
     """Owns policy and store; part of the events node, in its executor.
 
     forward: also gets every event, e.g. the way to the home system.
+    steady: a steady clock [s].
     """
 
     def __init__(
-        self, node: Node, parameters: Callable[[], EventParameters], forward: list[Forward]
+        self,
+        node: Node,
+        parameters: Callable[[], EventParameters],
+        forward: list[Forward],
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._node = node
         self._parameters = parameters
+        self._steady = steady
         self.room = RoomTracker()
         self.policy = EventPolicy(lambda: uuid.uuid4().hex)
         folder = Path(parameters().data_folder).expanduser()
@@ -76,7 +84,7 @@ class EventComponent:
         self._export_folder = folder / 'export'
         listeners = WatchListeners(self._on_due, self._on_watch, self._on_cancelled)
         self.watch = WatchComponent(node, parameters, listeners)
-        self._link = AnnouncementLink()
+        self._announcement = AnnouncementComponent(node, parameters, self.watch.note)
         self._outside: dict[str, _Outside] = {}
         self._picture = b''
         self._kept_house = -math.inf
@@ -84,7 +92,7 @@ class EventComponent:
         node.create_subscription(ProactiveEvent, 'events', self._on_event, qos.EVENT)
         node.create_subscription(EventCommand, 'event_command', self._on_command, qos.EVENT)
         for record in self.store.pressing():
-            self.policy.restore(record, time.monotonic())
+            self.policy.restore(record, self._steady())
 
     def take_picture(self, picture: bytes) -> None:
         """Remember the newest picture; empty forgets it."""
@@ -99,10 +107,10 @@ class EventComponent:
             parameters.announcement_pause,
             parameters.announcement_patience,
             max_proactive_per_hour=parameters.max_proactive_per_hour,
+            attempts=MOST_ATTEMPTS if self._is_exact else 1,
         )
         room = self.room.room(steady, self._is_quiet(wall))
-        can_say = parameters.speak and self.watch.asks
-        room = replace(room, engine_ready=room.engine_ready and can_say)
+        room = replace(room, engine_ready=room.engine_ready and parameters.speak)
         self._perform(self.policy.tick(room, steady))
         if steady - self._kept_house >= HOUSEKEEPING_SECONDS:
             self._kept_house = steady
@@ -112,7 +120,7 @@ class EventComponent:
 
     def robot_said(self, turn_id: int, epoch: int, text: str) -> None:
         """Take what the robot says, to learn which announcement it really made."""
-        event_id = self._link.note_text(turn_id, text, time.monotonic())
+        event_id = self._announcement.heard(turn_id, text, self._steady())
         if event_id:
             self._perform(self.policy.spoken(event_id, turn_id, epoch))
 
@@ -164,7 +172,7 @@ class EventComponent:
             'reminder', watch.text + late, wall, wall, watch.id, watch.zone, watch.severity,
             Origin.REMINDER, cooldown=0.0, silent=watch.silent,
         )  # fmt: skip
-        self._perform(self.policy.report(happening, time.monotonic()))
+        self._perform(self.policy.report(happening, self._steady()))
         self._perform(self.policy.close(happening.key, wall))
 
     def _on_watch(
@@ -180,7 +188,7 @@ class EventComponent:
         )
         happening = happening_of(watch, seen, Origin.WATCH, said=False)
         if happens:
-            self._perform(self.policy.report(happening, time.monotonic()))
+            self._perform(self.policy.report(happening, self._steady()))
         else:
             self._perform(self.policy.close(happening.key, happening.end))
 
@@ -196,13 +204,12 @@ class EventComponent:
         except WatchError as error:
             self._node.get_logger().warning(f'events: {error}')
             return
-        if seen.origin is Origin.MODEL and self._link.is_announcement(
-            message.turn_id, time.monotonic()
-        ):
+        announces = self._announcement.is_announcement
+        if seen.origin is Origin.MODEL and announces(message.turn_id, self._steady()):
             return
         outside = self._outside.setdefault(message.event_id, _Outside())
         if message.type == ProactiveEvent.OPENED and seen.said:
-            self.policy.note_said(time.monotonic())
+            self.policy.note_said(self._steady())
         if outside.watch is None and seen.origin is Origin.MODEL:
             outside.watch = self._reported_watch(message.text)
         if outside.watch is not None:
@@ -231,7 +238,7 @@ class EventComponent:
         if not outside.reported:
             outside.reported = True
             self.store.delete(message.event_id)
-            commands = self.policy.report(happening, time.monotonic())
+            commands = self.policy.report(happening, self._steady())
             outside.opened = any(command.type is EventType.OPENED for command in commands)
             self._perform(commands, bytes(message.snapshot.data))
         if message.type == ProactiveEvent.CLOSED and outside.opened:
@@ -242,14 +249,15 @@ class EventComponent:
     def _perform(self, commands: list[Command], picture: bytes = b'') -> None:
         for command in commands:
             if isinstance(command, SpeakCommand):
-                self._speak(command.record)
+                record = command.record
+                now, notes = self._steady(), self.watch.asks
+                self._announcement.say(record.event_id, record.happening, notes, now)
             else:
                 self._publish(command.record, command.type, picture)
 
-    def _speak(self, record: EventRecord) -> None:
-        text = record.happening.text.strip(' .')
-        self.watch.note(self._parameters().announcement_text.replace('{text}', text))
-        self._link.announced(record.event_id, text, time.monotonic())
+    @property
+    def _is_exact(self) -> bool:
+        return not self.watch.asks or self._parameters().announcement_style == EXACT
 
     def _publish(self, record: EventRecord, kind: EventType, picture: bytes) -> None:
         if kind is EventType.OPENED:
