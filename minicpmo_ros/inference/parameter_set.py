@@ -107,7 +107,7 @@ class InferenceParameters:
     question_share: float = parameter(
         0.2,
         'time that yes-or-no questions of watches may take per second; they are asked only when '
-        'no unit waits and nobody speaks',
+        'no unit waits and the model does not speak',
         0.0,
         0.8,
         unit='s',

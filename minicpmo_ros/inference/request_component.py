@@ -18,7 +18,6 @@ from minicpmo_ros.msg import Announcement, ContextNote, WatchAnswer, WatchQuesti
 from minicpmo_ros.stamp import time_message
 
 MOST_CHARACTERS = 400
-# To a model that cannot say given words.
 ANNOUNCEMENT_NOTE = 'Tell the user now: {text}'
 
 
@@ -69,16 +68,20 @@ class RequestComponent:
 
     def _on_note(self, message: ContextNote) -> None:
         text = message.text.strip()[:MOST_CHARACTERS]
-        if text and self._worker is not None:
+        capabilities = self._capabilities
+        if text and capabilities is not None and capabilities.context_notes:
             self._worker.note(text)
 
     def _on_announcement(self, message: Announcement) -> None:
         text = message.text.strip()[:MOST_CHARACTERS]
-        if not text or self._worker is None or self._capabilities is None:
+        capabilities = self._capabilities
+        if not text or capabilities is None:
             return
-        if self._capabilities.says_given_words:
+        if capabilities.says_given_words and not (
+            message.own_words and capabilities.context_notes
+        ):
             self._worker.announce(text)
-        else:
+        elif capabilities.context_notes:
             self._worker.note(ANNOUNCEMENT_NOTE.replace('{text}', text))
 
     def _on_question(self, message: WatchQuestion) -> None:

@@ -75,7 +75,8 @@ class InferenceWorker:
     Commands (interrupt, reset, replace) are executed before the next unit, in order. A unit the
     engine rejects is reported and the session goes on; when the engine fails otherwise the
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
-    Questions are asked only when nothing else is to do, nobody speaks and the budget allows it.
+    Questions are asked only when nothing else is to do, no turn is open and the budget allows it,
+    so a unit waits for one question at most.
 
     camera: false takes the pictures out of all units, also of those that wait.
     budget: bounds the time for questions. begin_rule: keeps turns from beginning over somebody.
@@ -195,8 +196,7 @@ class InferenceWorker:
             self._recover(traceback.format_exc())
 
     def _may_ask(self) -> bool:
-        unit = self._last_unit
-        if unit is None or unit.user_speaking or self._turn_open or self.state.failed:
+        if self._last_unit is None or self._turn_open or self.state.failed:
             return False
         return self.budget.allows(self._clock())
 

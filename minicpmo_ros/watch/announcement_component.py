@@ -16,41 +16,32 @@ from minicpmo_ros.watch.event_record import Happening, Origin
 from minicpmo_ros.watch.parameter_set import EventParameters
 from minicpmo_ros.watch.watch import Severity
 
-EXACT = 'exact'
 OWN_WORDS = 'own_words'
+# An announcement that did not begin, because somebody spoke, is made again.
+MOST_ATTEMPTS = 5
 
 
 class AnnouncementComponent:
-    """Part of the events node. Times are a steady clock [s].
+    """Part of the events node. Times are a steady clock [s]."""
 
-    note: puts a line into the model's context.
-    """
-
-    def __init__(
-        self,
-        node: Node,
-        parameters: Callable[[], EventParameters],
-        note: Callable[[str], None],
-    ) -> None:
+    def __init__(self, node: Node, parameters: Callable[[], EventParameters]) -> None:
         self._node = node
         self._parameters = parameters
-        self._note = note
         self._link = AnnouncementLink()
         self._announcements = node.create_publisher(Announcement, 'announcement', qos.EVENT)
 
-    def say(self, event_id: str, happening: Happening, takes_notes: bool, now: float) -> None:
-        """Ask for an event to be said; a model without notes always gets the exact words."""
-        parameters = self._parameters()
-        sentence = announced(happening)
-        if takes_notes and parameters.announcement_style == OWN_WORDS:
-            text = happening.text.strip(' .')
-            self._note(parameters.announcement_text.replace('{text}', text))
-            self._link.announced(event_id, text, now)
-            return
-        message = Announcement(source=self._node.get_name(), text=sentence[:400])
+    @property
+    def attempts(self) -> int:
+        """Return how often an announcement is tried: own words may have been missed."""
+        return 1 if self._parameters().announcement_style == OWN_WORDS else MOST_ATTEMPTS
+
+    def say(self, event_id: str, happening: Happening, now: float) -> None:
+        """Ask for an event to be said."""
+        message = Announcement(source=self._node.get_name(), text=announced(happening)[:400])
+        message.own_words = self._parameters().announcement_style == OWN_WORDS
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._announcements.publish(message)
-        self._link.announced(event_id, sentence, now)
+        self._link.announced(event_id, f'{message.text} {happening.text}', now)
 
     def heard(self, turn_id: int, text: str, now: float) -> str:
         """Take words of the robot; return the id of the event once it turns out to be said."""

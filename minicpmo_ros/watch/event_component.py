@@ -20,7 +20,7 @@ from minicpmo_ros.diagnostics import Level, Status
 from minicpmo_ros.errors import WatchError
 from minicpmo_ros.msg import EventCommand, ProactiveEvent, WatchAnswer
 from minicpmo_ros.watch.announcement import AnnouncementOptions
-from minicpmo_ros.watch.announcement_component import EXACT, AnnouncementComponent
+from minicpmo_ros.watch.announcement_component import AnnouncementComponent
 from minicpmo_ros.watch.confirmation import Confirmation
 from minicpmo_ros.watch.event_message import (
     happening_from,
@@ -44,8 +44,6 @@ HOUSEKEEPING_SECONDS = 60.0
 LATE_SECONDS = 120.0
 # Events of other nodes that were opened and never closed.
 MOST_OUTSIDE = 100
-# An announcement of exact words that did not begin, because somebody spoke, is made again.
-MOST_ATTEMPTS = 5
 
 
 @dataclass
@@ -84,7 +82,7 @@ class EventComponent:
         self._export_folder = folder / 'export'
         listeners = WatchListeners(self._on_due, self._on_watch, self._on_cancelled)
         self.watch = WatchComponent(node, parameters, listeners)
-        self._announcement = AnnouncementComponent(node, parameters, self.watch.note)
+        self._announcement = AnnouncementComponent(node, parameters)
         self._outside: dict[str, _Outside] = {}
         self._picture = b''
         self._kept_house = -math.inf
@@ -107,7 +105,7 @@ class EventComponent:
             parameters.announcement_pause,
             parameters.announcement_patience,
             max_proactive_per_hour=parameters.max_proactive_per_hour,
-            attempts=MOST_ATTEMPTS if self._is_exact else 1,
+            attempts=self._announcement.attempts,
         )
         room = self.room.room(steady, self._is_quiet(wall))
         room = replace(room, engine_ready=room.engine_ready and parameters.speak)
@@ -250,14 +248,9 @@ class EventComponent:
         for command in commands:
             if isinstance(command, SpeakCommand):
                 record = command.record
-                now, notes = self._steady(), self.watch.asks
-                self._announcement.say(record.event_id, record.happening, notes, now)
+                self._announcement.say(record.event_id, record.happening, self._steady())
             else:
                 self._publish(command.record, command.type, picture)
-
-    @property
-    def _is_exact(self) -> bool:
-        return not self.watch.asks or self._parameters().announcement_style == EXACT
 
     def _publish(self, record: EventRecord, kind: EventType, picture: bytes) -> None:
         if kind is EventType.OPENED:

@@ -57,13 +57,9 @@ class EventParameters:
     )
     announcement_style: str = parameter(
         'exact',
-        'exact: the assistant says the sentence word for word; own_words: it is asked to, and '
-        'says it as it likes (models that take notes)',
+        'exact: the assistant says a sentence word for word; own_words: it is told what to say '
+        '(models that read notes; others say it word for word)',
         choices=('exact', 'own_words'),
-    )
-    announcement_text: str = parameter(
-        'Tell the user now: {text}.',
-        'own_words: what the model reads; {text} is what to say',
     )
     repeat_period: float = parameter(
         30.0, 'critical events repeat until acknowledged', 5.0, 3600.0, unit='s'

@@ -46,10 +46,9 @@ class RoomComponent:
             self._room.note_user(True, self._steady())
 
     def _on_report(self, message: UnitReport) -> None:
-        quiet = not self._room.model_speaking and not self._room.playing
         self._events.watch.unit_done(
             message.context_tokens,
-            may_ask=quiet and message.units_behind == 0,
+            may_ask=not self._room.model_speaking and message.units_behind == 0,
             wall=self._now().nanoseconds / 1e9,
             steady=self._steady(),
         )

@@ -194,8 +194,7 @@ class WatchComponent:
                 self._changed()
         except WatchError as error:
             self._changed(str(error))
-            if self._asking.supported:
-                self.note(f'That watch cannot be kept: {error}.')
+            self.note(f'That watch cannot be kept: {error}.')
 
     def _follow(self, request: SpokenRequest) -> None:
         if request.add is not None:

@@ -77,6 +77,7 @@ class Engine:
             and YesNoQuestion.from_tokenizer(tokenizer) is not None,
             model_id=defaults.model_id,
             says_given_words=True,
+            context_notes=defaults.context_notes,
         )
 
     @classmethod

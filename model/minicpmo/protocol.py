@@ -109,7 +109,7 @@ class UnitResult:
 class Capabilities:
     """What a backend can honestly do; nodes adapt to it.
 
-    says_given_words: its sessions have ``say``.
+    says_given_words: its sessions have ``say``. context_notes: it reads ``Unit.notes``.
     """
 
     name: str
@@ -121,6 +121,7 @@ class Capabilities:
     yes_no_questions: bool
     model_id: str = ''
     says_given_words: bool = False
+    context_notes: bool = True
 
 
 class Session(Protocol):

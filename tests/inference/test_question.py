@@ -103,12 +103,9 @@ def test_a_question_is_answered_about_the_last_unit(make_rig):
     assert rig.session.asked == [(1, 'Does it boil?')]
 
 
-@pytest.mark.parametrize(
-    ('script', 'speaking'), [(['say hello'], False), ([], True)], ids=['robot', 'user']
-)
-def test_nothing_is_asked_while_somebody_speaks(make_rig, script, speaking):
-    rig = make_rig(script)
-    rig.unit(speaking)
+def test_nothing_is_asked_in_a_turn_of_the_robot(make_rig):
+    rig = make_rig(['say hello'])
+    rig.unit()
     rig.worker.ask('pot', 'Does it boil?')
     time.sleep(0.2)
     assert not rig.session.asked
@@ -116,6 +113,14 @@ def test_nothing_is_asked_while_somebody_speaks(make_rig, script, speaking):
     rig.worker.ask('pot', 'Does it boil?')
     rig.wait(lambda: rig.answers)
     assert rig.session.asked == [(2, 'Does it boil?')]
+
+
+def test_a_fall_is_noticed_also_while_people_talk(make_rig):
+    rig = make_rig()
+    rig.unit(speaking=True)
+    rig.worker.ask('fall', 'Has somebody fallen?')
+    rig.wait(lambda: rig.answers)
+    assert rig.answers[0][1] == 0.75
 
 
 def test_questions_are_answered_in_their_order_and_lapse_with_the_next_unit(make_rig):
