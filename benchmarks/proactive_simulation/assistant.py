@@ -10,9 +10,10 @@ are the loudspeaker (PlaybackStatus, by the length of the words), the speech det
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from sensor_msgs.msg import CompressedImage
 
 from benchmarks.proactive_simulation.loopback import (
@@ -115,10 +116,10 @@ class Assistant:
         """Play a whole scene."""
         truth = recording.truth
         observer = Observer(self._loopback, truth)
-        silence = Second(next(iter(recording.seconds())).sound * 0, b'')
         self._state(DuplexState.LISTENING)
         if not self._mode.questions:
-            self._make_promises(truth.promises, silence)
+            first = next(iter(recording.seconds()))
+            self._make_promises(truth.promises, replace(first, sound=np.zeros_like(first.sound)))
         self._offset = observer.offset = self._clock()
         for watch in truth.watches:
             self._command(WatchCommand.ADD, watch_message(watch))

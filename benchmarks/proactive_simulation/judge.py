@@ -18,7 +18,6 @@ from training.nano.score import poisson_interval, wilson_interval
 AFTER_END = 5.0
 SOON, LATER = 3.0, 10.0
 PART_SECONDS = 600.0
-# An interval of one happening and the next that is longer than the scene says nothing about it.
 HOUR = 3600.0
 
 
@@ -65,7 +64,6 @@ class Verdict:
     effects: list[Optional[int]] = field(default_factory=list)
     sayings: int = 0
     over_user: int = 0
-    unanswered_talk: int = 0
 
     def add(self, observer: Observer) -> None:
         """Judge one scene."""
@@ -83,10 +81,16 @@ class Verdict:
             if event.counts and event.begin + LATER <= truth.seconds
         ]
         self.seconds += truth.seconds
-        self.effects += [effect.units for effect in observer.effects]
+        if observer.answers:  # the model alone is not told of changes
+            self.effects += [effect.units for effect in observer.effects]
         unasked = [s for s in observer.sayings if s.unasked and s.time >= 0.0]
         self.sayings += len(unasked)
         self.over_user += sum(saying.over_user for saying in unasked)
+
+    def extend(self, other: Verdict) -> None:
+        """Add what another one counted."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
 
     def metrics(self) -> list[Metric]:
         """Return the table."""
@@ -111,7 +115,12 @@ class Verdict:
         low, high = poisson_interval(count)
         value = count / hours
         return Metric(
-            name, f'{count} in {hours:.2f} h', value, (low / hours, high / hours), bar, value <= 0.2
+            name,
+            f'{count} in {hours:.2f} h',
+            value,
+            (low / hours, high / hours),
+            bar,
+            value <= 0.2,
         )
 
     def _alerts_per_event(self) -> Metric:

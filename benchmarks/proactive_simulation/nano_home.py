@@ -102,10 +102,12 @@ class NanoHome:
     def seconds(self) -> Iterator[Second]:
         """Yield the scene; the picture is the camera's last of each second."""
         rng = np.random.default_rng((self.seed, 1))
-        sound = self._microphone(rng)
+        sound, following = self._microphone(rng), 0
         for index in range(self.seconds_long):
             begin = index * SAMPLE_RATE
-            state = self._state_at(index + 1.0)
+            while following < len(self._states) and self._states[following][0] < index + 1.0:
+                following += 1
+            state = self._states[following - 1][1]
             frame = render(self._layouts[state.room], state, rng, CAMERA_SIZE)
             yield Second(sound[begin : begin + SAMPLE_RATE], _jpeg(frame))
 
@@ -134,11 +136,6 @@ class NanoHome:
                 self.truth.talks.append(Talk(begin, end))
                 self._spoken.append((begin, index))
                 start = free = end + float(rng.uniform(0.3, 0.8))
-
-    def _state_at(self, time: float) -> SceneState:
-        while len(self._states) > 1 and self._states[1][0] < time:
-            self._states.pop(0)
-        return self._states[0][1]
 
     def _microphone(self, rng: np.random.Generator) -> np.ndarray:
         samples = self.seconds_long * SAMPLE_RATE

@@ -110,7 +110,9 @@ def read_truth(annotation: Path, seconds: int) -> Truth:
 def _take(truth: Truth, entry: dict[str, Any]) -> None:
     unknown = entry.keys() - _KEYS
     if unknown:
-        raise ValueError(f'unknown {", ".join(sorted(unknown))}; known: {", ".join(sorted(_KEYS))}')
+        raise ValueError(
+            f'unknown {", ".join(sorted(unknown))}; known: {", ".join(sorted(_KEYS))}'
+        )
     if 'talk' in entry:
         truth.talks.append(Talk(*_span(float(entry['talk']), float(entry['end']))))
         return

@@ -5,19 +5,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 import math
 from pathlib import Path
 import time
-from typing import Optional
 import uuid
 
 from rclpy.node import Node
 
 from minicpmo_ros import qos
 from minicpmo_ros.diagnostics import Level, Status
-from minicpmo_ros.errors import WatchError
 from minicpmo_ros.msg import EventCommand, ProactiveEvent, WatchAnswer
 from minicpmo_ros.watch.announcement import AnnouncementOptions
 from minicpmo_ros.watch.announcement_component import AnnouncementComponent
@@ -25,13 +23,13 @@ from minicpmo_ros.watch.confirmation import Confirmation
 from minicpmo_ros.watch.event_message import (
     happening_from,
     happening_of,
-    outside_record,
 )
 from minicpmo_ros.watch.event_policy import Command, EventPolicy, SpeakCommand
 from minicpmo_ros.watch.event_publisher import EventPublisher, Forward
 from minicpmo_ros.watch.event_record import EventRecord, EventType, Happening, Origin
 from minicpmo_ros.watch.event_store import EventStore
 from minicpmo_ros.watch.parameter_set import EventParameters
+from minicpmo_ros.watch.report_component import ReportComponent, ReportListeners
 from minicpmo_ros.watch.room_tracker import RoomTracker
 from minicpmo_ros.watch.schedule import parse_day_span
 from minicpmo_ros.watch.watch import Watch
@@ -42,20 +40,6 @@ DAY = 86400.0
 HOUSEKEEPING_SECONDS = 60.0
 # A reminder that comes later than this says so [s].
 LATE_SECONDS = 120.0
-# Events of other nodes that were opened and never closed.
-MOST_OUTSIDE = 100
-
-
-@dataclass
-class _Outside:
-    """An event of another node that is under way.
-
-    watch: the one whose event it is. reported: the policy knows of it. opened: as a new event.
-    """
-
-    watch: Optional[Watch] = None
-    reported: bool = False
-    opened: bool = False
 
 
 class EventComponent:
@@ -83,14 +67,24 @@ class EventComponent:
         listeners = WatchListeners(self._on_due, self._on_watch, self._on_cancelled)
         self.watch = WatchComponent(node, parameters, listeners)
         self._announcement = AnnouncementComponent(node, parameters)
-        self._outside: dict[str, _Outside] = {}
+        self._reports = ReportComponent(node, self._report_listeners())
         self._picture = b''
         self._kept_house = -math.inf
         self._publisher = EventPublisher(node, self.store, forward)
-        node.create_subscription(ProactiveEvent, 'events', self._on_event, qos.EVENT)
         node.create_subscription(EventCommand, 'event_command', self._on_command, qos.EVENT)
         for record in self.store.pressing():
             self.policy.restore(record, self._steady())
+
+    def _report_listeners(self) -> ReportListeners:
+        return ReportListeners(
+            happens=self._on_report,
+            ends=lambda key, end: self._perform(self.policy.close(key, end)),
+            keep=lambda record, picture: self._publisher.keep(record, picture, self._mode()),
+            drop=self.store.delete,
+            unasked=lambda: self.policy.note_said(self._steady()),
+            active=lambda: self.watch.watches.active_events(self._wall()),
+            is_announcement=lambda turn: self._announcement.is_announcement(turn, self._steady()),
+        )
 
     def take_picture(self, picture: bytes) -> None:
         """Remember the newest picture; empty forgets it."""
@@ -116,11 +110,16 @@ class EventComponent:
             self.store.flush()
             self.store.prune(wall)
 
-    def robot_said(self, turn_id: int, epoch: int, text: str) -> None:
-        """Take what the robot says, to learn which announcement it really made."""
-        event_id = self._announcement.heard(turn_id, text, self._steady())
+    def robot_said(self, turn_id: int, epoch: int, text: str, last: bool) -> None:
+        """Take what the robot says: it may be an announcement, or report what a watch waits for.
+
+        last: with these words the turn ends.
+        """
+        now = self._steady()
+        event_id = self._announcement.heard(turn_id, text, now)
         if event_id:
             self._perform(self.policy.spoken(event_id, turn_id, epoch))
+        self._reports.robot_said(turn_id, epoch, text, last)
 
     def acknowledge(self, event_id: str = '') -> int:
         """Acknowledge one event, or all; return how many."""
@@ -193,54 +192,10 @@ class EventComponent:
     def _on_cancelled(self, watch: Watch) -> None:
         self._perform(self.policy.forget_watch(watch.id, self._wall()))
 
-    def _on_event(self, message: ProactiveEvent) -> None:
-        """Take an event of another node; what this node published itself comes back too."""
-        if self._is_own(message):
-            return
-        try:
-            seen = happening_from(message)
-        except WatchError as error:
-            self._node.get_logger().warning(f'events: {error}')
-            return
-        announces = self._announcement.is_announcement
-        if seen.origin is Origin.MODEL and announces(message.turn_id, self._steady()):
-            return
-        outside = self._outside.setdefault(message.event_id, _Outside())
-        if message.type == ProactiveEvent.OPENED and seen.said:
-            self.policy.note_said(self._steady())
-        if outside.watch is None and seen.origin is Origin.MODEL:
-            outside.watch = self._reported_watch(message.text)
-        if outside.watch is not None:
-            self._take_model_report(outside, message, seen)
-        else:
-            picture = bytes(message.snapshot.data)
-            self._publisher.keep(outside_record(message, seen), picture, self._mode())
-        if message.type == ProactiveEvent.CLOSED:
-            del self._outside[message.event_id]
-        if len(self._outside) > MOST_OUTSIDE:
-            del self._outside[next(iter(self._outside))]
-
-    def _is_own(self, message: ProactiveEvent) -> bool:
-        return message.watch_id != '' and message.origin != ProactiveEvent.RULE
-
-    def _reported_watch(self, text: str) -> Optional[Watch]:
-        active = self.watch.watches.active_events(self._wall())
-        return next((watch for watch in active if watch.is_reported_by(text)), None)
-
-    def _take_model_report(
-        self, outside: _Outside, message: ProactiveEvent, seen: Happening
-    ) -> None:
-        """The model said by itself what a watch waits for: that is an event of the watch."""
-        assert outside.watch is not None
-        happening = happening_of(outside.watch, seen, Origin.MODEL, said=True)
-        if not outside.reported:
-            outside.reported = True
-            self.store.delete(message.event_id)
-            commands = self.policy.report(happening, self._steady())
-            outside.opened = any(command.type is EventType.OPENED for command in commands)
-            self._perform(commands, bytes(message.snapshot.data))
-        if message.type == ProactiveEvent.CLOSED and outside.opened:
-            self._perform(self.policy.close(happening.key, seen.end))
+    def _on_report(self, happening: Happening, picture: bytes) -> bool:
+        commands = self.policy.report(happening, self._steady())
+        self._perform(commands, picture)
+        return any(command.type is EventType.OPENED for command in commands)
 
     # What becomes of it.
 

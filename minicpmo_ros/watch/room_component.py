@@ -65,4 +65,4 @@ class RoomComponent:
         self._room.note_state(ready, speaking, self._steady())
 
     def _on_text(self, message: TextDelta) -> None:
-        self._events.robot_said(message.turn_id, message.epoch, message.delta)
+        self._events.robot_said(message.turn_id, message.epoch, message.delta, message.last)

@@ -3,6 +3,7 @@
 """The events node over DDS: watches, reminders, events, the camera switch."""
 
 from array import array
+from contextlib import closing
 import io
 import json
 import sqlite3
@@ -262,6 +263,21 @@ def test_what_the_model_says_unasked_is_an_event_of_the_watch_it_reports(make_ri
     rig.wait(lambda: sorted(_ids(database)) == sorted([event.event_id, 'm2']), 'the stored events')
 
 
+def test_an_answer_that_tells_what_a_watch_waits_for_is_one_event(make_rig):
+    rig = make_rig()
+    rig.text.publish(TextDelta(turn_id=4, epoch=1, delta='The pot is '))
+    rig.text.publish(TextDelta(turn_id=4, epoch=1, delta='boiling.', last=True))
+    rig.wait(rig.opened, 'the event')
+    said = ProactiveEvent(
+        event_id='m4', type=ProactiveEvent.OPENED, text='The pot is boiling.', turn_id=4
+    )
+    rig.event.publish(said)
+    rig.event.publish(model_event('What a nice day.', ProactiveEvent.OPENED, 'm5'))
+    rig.wait(lambda: any(e.event_id == 'm5' for e in rig.events), 'the last message')
+    [event] = rig.opened()
+    assert (event.watch_id, event.origin, event.spoken) == ('pot', ProactiveEvent.MODEL, True)
+
+
 def test_critical_events_repeat_until_they_are_acknowledged(make_rig):
     rig = make_rig(repeat_period=5.0)
     rig.yes('fall')
@@ -306,7 +322,8 @@ def test_events_can_be_deleted_and_exported(make_rig, tmp_path):
 
 
 def _ids(database):
-    with sqlite3.connect(database) as connection:
+    time.sleep(0.1)  # a reader without a pause could keep the node from writing
+    with closing(sqlite3.connect(database)) as connection:
         return [row[0] for row in connection.execute('SELECT event_id FROM event')]
 
 
