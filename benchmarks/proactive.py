@@ -97,12 +97,13 @@ def measure(arguments: argparse.Namespace, recording: Recording, mode: Mode) -> 
 
 def measure_all(arguments: argparse.Namespace, recordings: list[Recording]) -> dict[str, Verdict]:
     """Play all scenes in both modes, ``jobs`` at a time."""
-    verdicts = {mode.name: Verdict() for mode in (SCHEDULER, ALONE)}
+    modes = (SCHEDULER,) if arguments.oracle else (SCHEDULER, ALONE)
+    verdicts = {mode.name: Verdict() for mode in modes}
     context = multiprocessing.get_context('spawn')
     with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
         waiting = [
             (mode.name, pool.submit(measure, arguments, recording, mode))
-            for mode in (SCHEDULER, ALONE)
+            for mode in modes
             for recording in recordings
         ]
         for name, verdict in waiting:
@@ -138,12 +139,13 @@ def main() -> int:
     print(table(results))
     if arguments.record:
         names = ', '.join(recording.truth.name for recording in recordings)
-        record(results, verdicts, where, names)
+        record('proactive_logic' if arguments.oracle else 'proactive', verdicts, where, names)
     return 0
 
 
-def record(results: dict, verdicts: dict, where: dict, scenes: str) -> None:
+def record(title: str, verdicts: dict[str, Verdict], where: dict, scenes: str) -> None:
     """Write the results as JSON, as a document and as a picture."""
+    results = {name: verdict.metrics() for name, verdict in verdicts.items()}
     rows = {name: [asdict(metric) for metric in metrics] for name, metrics in results.items()}
     events = {
         name: [
@@ -153,9 +155,9 @@ def record(results: dict, verdicts: dict, where: dict, scenes: str) -> None:
         for name, verdict in verdicts.items()
     }
     content = {'conditions': where, 'scenes': scenes, 'rows': rows, 'events': events}
-    (RESULTS / 'proactive.json').write_text(json.dumps(content, indent=1) + '\n')
-    (RESULTS / 'proactive.md').write_text(markdown(results, verdicts, where, scenes) + '\n')
-    picture(verdicts, RESULTS / 'proactive.png')
+    (RESULTS / f'{title}.json').write_text(json.dumps(content, indent=1) + '\n')
+    (RESULTS / f'{title}.md').write_text(markdown(title, results, verdicts, where, scenes) + '\n')
+    picture(verdicts, RESULTS / f'{title}.png')
 
 
 if __name__ == '__main__':

@@ -32,15 +32,16 @@ def table(results: Mapping[str, list[Metric]]) -> str:
 
 
 def markdown(
+    title: str,
     results: Mapping[str, list[Metric]],
     verdicts: Mapping[str, Verdict],
     conditions: Mapping[str, Any],
     scenes: str,
 ) -> str:
     """Return the results as a document."""
-    lines = ['# Proactive events', '']
+    lines = [f'# {title}', '']
     lines += [f'* {key}: {value}' for key, value in conditions.items()]
-    lines += [f'* scenes: {scenes}', '', table(results), '', '![delays](proactive.png)', '']
+    lines += [f'* scenes: {scenes}', '', table(results), '', f'![delays]({title}.png)', '']
     for name, verdict in verdicts.items():
         lines += [f'## {name}: by watch', '', *_by_watch(verdict), '']
         if verdict.false_alerts:

@@ -42,10 +42,6 @@ def play(tmp_path):
     return run
 
 
-def by_name(verdict):
-    return {metric.name[:2] + metric.name[-4:]: metric for metric in verdict.metrics()}
-
-
 def test_a_perfect_model_meets_every_bar(play):
     verdict, observer = play()
     metrics = verdict.metrics()
@@ -185,7 +181,7 @@ def test_a_folder_without_annotated_videos_is_refused(tmp_path):
 def test_the_report_names_what_was_missed(play, tmp_path):
     verdict, _ = play(false_yes=0.2)
     results, verdicts = {'asks': verdict.metrics()}, {'asks': verdict}
-    text = markdown(results, verdicts, {'date': 'today'}, 'one')
+    text = markdown('proactive', results, verdicts, {'date': 'today'}, 'one')
     assert '**no**' in text and 'False alerts:' in text and table(results) in text
     picture(verdicts, tmp_path / 'p.png')
     assert (tmp_path / 'p.png').stat().st_size > 1000
