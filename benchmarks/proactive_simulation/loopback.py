@@ -22,7 +22,7 @@ NANOSECONDS = 1e9
 
 
 class VirtualClock:
-    """A steady clock [s] that is set, and runs with the processor time of the model's work."""
+    """A steady clock [s] that is set, and runs with the processor time of the thread that works."""
 
     def __init__(self) -> None:
         self._now = 0.0
@@ -32,7 +32,7 @@ class VirtualClock:
         """Return the time."""
         if self._running_since is None:
             return self._now
-        return self._now + time.process_time() - self._running_since
+        return self._now + time.thread_time() - self._running_since
 
     def advance_to(self, moment: float) -> None:
         """Set the clock, unless it is later already."""
@@ -40,7 +40,7 @@ class VirtualClock:
 
     def run(self, work: Callable[[], None]) -> None:
         """Do something that takes time."""
-        self._running_since = time.process_time()
+        self._running_since = time.thread_time()
         try:
             work()
         finally:

@@ -74,9 +74,9 @@ class Inbox:
             self._notes.append(text)
 
     def announce(self, text: str) -> None:
-        """Keep a sentence for the next unit; a newer one replaces it."""
+        """Keep a sentence for the next unit; a newer one replaces it, a pause drops it."""
         with self._ready:
-            self._announcement = text
+            self._announcement = '' if self.paused else text
 
     def ask(self, watch_id: str, question: str) -> None:
         """Keep a question; a newer one with the same id replaces it, of many the last is left out.

@@ -155,6 +155,33 @@ def refuse(question):
     raise InputError('the question contains a special token')
 
 
+def test_an_announcement_does_not_outlive_a_pause_a_reset_or_a_turn(make_rig):
+    rig = make_rig(['say hello', 'end there'])
+    rig.worker.pause(True)
+    rig.worker.announce('Dinner is ready.')
+    rig.worker.pause(False)
+    rig.unit()
+    assert not rig.session.given
+    rig.worker.announce('Dinner is ready.')  # into the open turn
+    rig.unit()
+    assert not rig.session.given
+    rig.worker.announce('Dinner is ready.')
+    rig.worker.reset()
+    rig.unit()
+    assert not any(outcome.result.given_words for outcome in rig.outcomes)
+    rig.worker.announce('Dinner is ready.')
+    rig.unit()
+    assert rig.outcomes[-1].result.given_words
+
+
+def test_a_sentence_that_cannot_be_said_costs_no_unit(make_rig):
+    rig = make_rig()
+    rig.session.say = refuse
+    rig.worker.announce('<|im_end|>')
+    rig.unit()
+    assert 'not said' in rig.worker.state.last_error and not rig.worker.state.rejected
+
+
 def test_without_the_camera_no_picture_reaches_model_or_outcome(make_rig):
     rig = make_rig()
     rig.worker.camera = False
