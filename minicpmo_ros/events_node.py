@@ -17,19 +17,12 @@ from std_srvs.srv import SetBool, Trigger
 from minicpmo_ros import qos
 from minicpmo_ros.diagnostics import Diagnostics, Level, Status
 from minicpmo_ros.errors import ParameterError, WatchError
-from minicpmo_ros.msg import (
-    DuplexState,
-    OmniUnit,
-    PlaybackStatus,
-    TextDelta,
-    UnitReport,
-    UserSpeech,
-)
 from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.watch.event_component import EventComponent
 from minicpmo_ros.watch.mqtt_bridge import MqttBridge
 from minicpmo_ros.watch.parameter_set import EventParameters
+from minicpmo_ros.watch.room_component import RoomComponent
 from minicpmo_ros.watch.schedule import parse_day_span
 
 TICK_SECONDS = 0.25
@@ -50,21 +43,15 @@ class EventsNode(Node):
         forward = [self._home.send] if self._home is not None else []
         self._events = EventComponent(self, lambda: self._server.value, forward)
         self._resources.callback(self._events.close)
+        self._room = RoomComponent(self, self._events, time.monotonic)
         self._watching: Optional[bool] = None
         self._create_interfaces()
         self._diagnostics = Diagnostics(self, 'events', self._collect)
         self._show_camera()
 
     def _create_interfaces(self) -> None:
-        subscribe = self.create_subscription
         self._camera_state = self.create_publisher(Bool, 'camera_enabled', qos.STATE)
         self._watching_state = self.create_publisher(Bool, 'watching', qos.STATE)
-        subscribe(OmniUnit, 'omni_unit', self._on_unit, qos.STREAM)
-        subscribe(UnitReport, 'unit_report', self._on_report, qos.STREAM)
-        subscribe(UserSpeech, 'user_speech', self._on_user_speech, qos.SPEECH_ACTIVITY)
-        subscribe(PlaybackStatus, 'playback', self._on_playback, qos.EVENT)
-        subscribe(DuplexState, 'duplex_state', self._on_state, qos.STATE)
-        subscribe(TextDelta, 'text_delta', self._on_text, qos.STREAM)
         self.create_service(SetBool, '~/camera', self._on_camera)
         self.create_service(Trigger, '~/acknowledge', self._on_acknowledge)
         self.create_service(Trigger, '~/export', self._on_export)
@@ -77,36 +64,6 @@ class EventsNode(Node):
                 parse_day_span(span)
         except WatchError as error:
             raise ParameterError(f'quiet_hours: {error}') from error
-
-    def _on_unit(self, message: OmniUnit) -> None:
-        if message.images and self._events.watch.camera:
-            self._events.take_picture(bytes(message.images[-1].data))
-        if message.user_speaking:
-            self._events.room.note_user(True, time.monotonic())
-
-    def _on_report(self, message: UnitReport) -> None:
-        room = self._events.room
-        quiet = not room.model_speaking and not room.playing
-        self._events.watch.unit_done(
-            message.context_tokens,
-            may_ask=quiet and message.units_behind == 0,
-            wall=self._wall(),
-            steady=time.monotonic(),
-        )
-
-    def _on_user_speech(self, message: UserSpeech) -> None:
-        self._events.room.note_user(message.active, time.monotonic())
-
-    def _on_playback(self, message: PlaybackStatus) -> None:
-        self._events.room.playing = message.playing
-
-    def _on_state(self, message: DuplexState) -> None:
-        speaking = message.state == DuplexState.SPEAKING
-        ready = speaking or message.state == DuplexState.LISTENING
-        self._events.room.note_state(ready, speaking, time.monotonic())
-
-    def _on_text(self, message: TextDelta) -> None:
-        self._events.robot_said(message.turn_id, message.epoch, message.delta)
 
     def _on_camera(self, request: SetBool.Request, reply: SetBool.Response) -> SetBool.Response:
         self._events.watch.camera = request.data

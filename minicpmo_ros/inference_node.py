@@ -23,16 +23,15 @@ from minicpmo_ros.inference.conversation import Conversation
 from minicpmo_ros.inference.health import judge
 from minicpmo_ros.inference.output_component import OutputComponent
 from minicpmo_ros.inference.parameter_set import InferenceParameters
+from minicpmo_ros.inference.request_component import RequestComponent
 from minicpmo_ros.inference.unit_queue import UnitQueue
-from minicpmo_ros.inference.watching_component import WatchingComponent
 from minicpmo_ros.inference.worker import InferenceWorker, UnitOutcome, WorkerCallbacks
-from minicpmo_ros.msg import ContextNote, DuplexState, Interruption, OmniUnit
+from minicpmo_ros.msg import DuplexState, Interruption, OmniUnit
 from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
 from minicpmo_ros.stamp import seconds_of
 
 UNIT_PERIOD = 1.0
-MOST_NOTE_CHARACTERS = 400
 STOP_SECONDS = 1.0
 # A warning of the same kind is written at most so often [s].
 WARNING_SECONDS = 5.0
@@ -58,7 +57,7 @@ class InferenceNode(LifecycleNode):
         self._backend: Optional[Backend] = None
         self._worker: Optional[InferenceWorker] = None
         self._output = OutputComponent(self, lambda: self.parameters)
-        self._watching = WatchingComponent(self, self.parameters.question_share)
+        self._requests = RequestComponent(self, self.parameters.question_share)
         self._conversation = Conversation(self._output.publish_turn)
         self._unit_time = 0.0
         self._context_tokens = 0
@@ -66,7 +65,8 @@ class InferenceNode(LifecycleNode):
         self._load_error = ''
         self._active = False
         self._create_interfaces()
-        self._resources.callback(self._say_goodbye)
+        self._resources.callback(self._publish_state)
+        self._resources.callback(self._free)
         self._diagnostics = Diagnostics(self, 'model', self._collect)
         if self.parameters.autostart:
             self._autostart_timer = self.create_timer(0.05, self._autostart)
@@ -81,7 +81,6 @@ class InferenceNode(LifecycleNode):
         subscribe = self.create_subscription
         subscribe(OmniUnit, 'omni_unit', self._on_unit, qos.STREAM)
         subscribe(Interruption, 'interruption', self._on_interruption, qos.EVENT)
-        subscribe(ContextNote, 'context_note', self._on_note, qos.EVENT)
         self.create_service(Trigger, '~/reset', self._on_reset)
         self.create_service(SetBool, '~/pause', self._on_pause)
         self.create_timer(1.0, self._publish_state)
@@ -132,11 +131,6 @@ class InferenceNode(LifecycleNode):
         self._resources.close()
         super().destroy_node()
 
-    def _say_goodbye(self) -> None:
-        self._active = False
-        self._free()
-        self._publish_state()
-
     def _autostart(self) -> None:
         self._autostart_timer.cancel()
         if self.trigger_configure() != TransitionCallbackReturn.SUCCESS:
@@ -144,9 +138,10 @@ class InferenceNode(LifecycleNode):
         self.trigger_activate()
 
     def _free(self) -> None:
+        self._active = False
         if self._worker is not None and not self._worker.stop(STOP_SECONDS):
             self.get_logger().warning('the model is still busy with a unit; leaving it behind')
-        self._watching.detach()
+        self._requests.detach()
         self._worker = None
         self._backend = None
 
@@ -161,11 +156,12 @@ class InferenceNode(LifecycleNode):
         queue = UnitQueue(self.parameters.max_units_behind)
         begin = self._conversation.start_unit
         callbacks = WorkerCallbacks(
-            begin, self._on_outcome, self._on_failure, self._watching.answer
+            begin, self._on_outcome, self._on_failure, self._requests.answer
         )
         vision = capabilities.vision
         self._worker = InferenceWorker(session, queue, callbacks, time.monotonic, vision)
-        self._watching.attach(self._worker, capabilities)
+        self._worker.begin_rule.patience = self.parameters.begin_patience
+        self._requests.attach(self._worker, capabilities)
 
     def _make_session(self) -> Session:
         parameters = self.parameters
@@ -173,7 +169,9 @@ class InferenceNode(LifecycleNode):
 
     def _apply(self, parameters: InferenceParameters, changed: set[str]) -> None:
         self._conversation.asked_window = parameters.asked_window
-        self._watching.set_share(parameters.question_share)
+        self._requests.set_share(parameters.question_share)
+        if self._worker is not None:
+            self._worker.begin_rule.patience = parameters.begin_patience
         if 'instruction' in changed and self._worker is not None:
             options = session_options(parameters)
             backend, instruction = self._backend, parameters.instruction or None
@@ -199,11 +197,6 @@ class InferenceNode(LifecycleNode):
         if cut is not None:
             self._output.publish_cut(cut, message.heard_text)
         self._publish_state()
-
-    def _on_note(self, message: ContextNote) -> None:
-        text = message.text.strip()[:MOST_NOTE_CHARACTERS]
-        if text and self._worker is not None:
-            self._worker.note(text)
 
     def _on_reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         if self._worker is None:

@@ -19,7 +19,6 @@ from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.graph.execution import Execution
 from minicpmo.protocol import Unit, UnitTimings
-from minicpmo.quantization.scheme import Quantization
 from minicpmo.special_token import TOKEN_NAMES, SpecialTokens
 from minicpmo.stream_encoder import StreamEncoder
 from minicpmo.warm_up import warm_up

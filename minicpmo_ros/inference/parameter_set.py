@@ -127,10 +127,18 @@ class InferenceParameters:
         60.0,
         unit='s',
     )
+    begin_patience: float = parameter(
+        10.0,
+        'no turn begins while a person speaks; a voice that never pauses is waited for so long; '
+        '0: the model alone decides',
+        0.0,
+        60.0,
+        unit='s',
+    )
     question_share: float = parameter(
         0.2,
         'time that yes-or-no questions of watches may take per second; they are asked only when '
-        'no unit waits and nobody speaks',
+        'no unit waits and the model does not speak',
         0.0,
         0.8,
         unit='s',

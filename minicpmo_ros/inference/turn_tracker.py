@@ -83,11 +83,12 @@ class TurnTracker:
         """Return what ``result`` adds.
 
         :param epoch: the epoch a turn gets that begins now.
-        :param asked: somebody spoke recently, so a turn that begins now is an answer.
+        :param asked: somebody spoke recently, so a turn that begins now is an answer. A turn
+            with given words is neither an answer nor the model's own idea.
         """
         began = result.decision is Decision.SPEAK and not self.open
         if began:
-            self._begin(epoch, proactive=not asked)
+            self._begin(epoch, proactive=not asked and not result.given_words)
         if not self.open:
             return TurnOutput(self.turn_id, self.epoch)
         ended = result.end_of_turn or result.yielded or not result.turn_open

@@ -4,17 +4,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 import threading
 import traceback
 from typing import Optional
 
-from minicpmo.errors import MiniCPMOError
+from minicpmo.errors import InputError, MiniCPMOError
 from minicpmo.protocol import Decision, Heard, Session, Unit, UnitResult
 from minicpmo_ros.errors import AssistantError
+from minicpmo_ros.inference.begin_rule import BeginRule
+from minicpmo_ros.inference.inbox import Inbox, Job
 from minicpmo_ros.inference.load_shedding import LoadLadder, Shedding
 from minicpmo_ros.inference.picture import readable_pictures
 from minicpmo_ros.inference.question_budget import QuestionBudget
@@ -23,8 +23,6 @@ from minicpmo_ros.message_bytes import to_float32
 
 # After so many failing units in a row the session is given up until it is reset.
 MOST_FAILURES = 3
-MOST_NOTES = 16
-MOST_QUESTIONS = 8
 
 
 @dataclass(frozen=True)
@@ -72,31 +70,21 @@ class WorkerCallbacks:
     answered: Callable[[str, Optional[float], PendingUnit], None] = lambda *answer: None
 
 
-@dataclass
-class _Inbox:
-    """What waits for the thread, guarded by one condition."""
-
-    queue: UnitQueue
-    commands: deque[Callable[[], None]] = field(default_factory=deque)
-    notes: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_NOTES))
-    questions: OrderedDict[str, str] = field(default_factory=OrderedDict)
-    stopped: bool = False
-    ready: threading.Condition = field(default_factory=threading.Condition)
-
-
 class InferenceWorker:
     """Runs a session in a thread of its own; every method may be called from any thread.
 
     Commands (interrupt, reset, replace) are executed before the next unit, in order. A unit the
     engine rejects is reported and the session goes on; when the engine fails otherwise the
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
-    Questions are asked only when nothing else is to do, nobody speaks and the budget allows it.
+    Questions are asked only when nothing else is to do, no turn is open and the budget allows it,
+    so a unit waits for one question at most.
 
     ladder: decides what is left out of units when the model is too slow.
     camera: false takes the pictures out of all units, also of those that wait.
-    budget: bounds the time for questions.
+    budget: bounds the time for questions. begin_rule: keeps turns from beginning over somebody.
 
     :param clock: monotonic time [s].
+    :param threaded: false: no thread is started and ``work`` does what waits.
     """
 
     def __init__(
@@ -106,6 +94,7 @@ class InferenceWorker:
         callbacks: WorkerCallbacks,
         clock: Callable[[], float],
         vision: bool = True,
+        threaded: bool = True,
     ) -> None:
         self.state = WorkerState()
         self._session = session
@@ -115,12 +104,15 @@ class InferenceWorker:
         self.camera = True
         self.ladder = LoadLadder(vision, session.flow_steps > 0)
         self.budget = QuestionBudget(0.0)
+        self.begin_rule = BeginRule()
         self._last_unit: Optional[PendingUnit] = None
         self._turn_open = False
         self._next_index = 0
-        self._inbox = _Inbox(queue)
-        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
-        self._thread.start()
+        self._inbox = Inbox(queue)
+        self._thread: Optional[threading.Thread] = None
+        if threaded:
+            self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+            self._thread.start()
 
     @property
     def queue(self) -> UnitQueue:
@@ -134,33 +126,27 @@ class InferenceWorker:
 
     def put(self, unit: PendingUnit) -> None:
         """Queue a unit; while paused it is dropped, as the user asked."""
-        with self._inbox.ready:
-            if not self.state.paused:
-                self._inbox.queue.put(unit)
-                self._inbox.ready.notify()
+        self._inbox.put(unit)
 
     def note(self, text: str) -> None:
         """Give the model a line of context with the next unit; the oldest of many is dropped."""
-        with self._inbox.ready:
-            self._inbox.notes.append(text)
+        self._inbox.note(text)
+
+    def announce(self, text: str) -> None:
+        """Say a sentence from the next unit on; it is dropped when a turn cannot begin there."""
+        self._inbox.announce(text)
 
     def ask(self, watch_id: str, question: str) -> None:
-        """Ask a question about the present; a newer one with the same id replaces it."""
-        with self._inbox.ready:
-            questions = self._inbox.questions
-            questions.pop(watch_id, None)
-            questions[watch_id] = question
-            if len(questions) > MOST_QUESTIONS:
-                questions.popitem(last=False)
-            self._inbox.ready.notify()
+        """Ask a question about the newest unit; it lapses when the next one begins."""
+        self._inbox.ask(watch_id, question)
 
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn before the next unit."""
-        self._command(lambda: self._session.interrupt(heard))
+        self._command(lambda: self._interrupt_session(heard))
 
     def reset(self) -> None:
         """Forget waiting units and begin a new conversation."""
-        self._drop_waiting()
+        self._inbox.drop_waiting()
         self._command(self._reset_session)
 
     def replace(self, make_session: Callable[[], Session]) -> None:
@@ -169,67 +155,51 @@ class InferenceWorker:
 
     def pause(self, paused: bool) -> None:
         """Stop, or go on, listening; what waits is forgotten."""
-        with self._inbox.ready:
-            self.state.paused = paused
-        if paused:
-            self._drop_waiting()
+        self.state.paused = paused
+        self._inbox.pause(paused)
 
     def stop(self, timeout: float) -> bool:
         """End the thread and free the session; return whether it ended within ``timeout`` [s]."""
-        with self._inbox.ready:
-            self._inbox.stopped = True
-            self._inbox.ready.notify()
+        self._inbox.stop()
+        if self._thread is None:
+            self._session.close()
+            return True
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _command(self, command: Callable[[], None]) -> None:
-        with self._inbox.ready:
-            self._inbox.commands.append(command)
-            self._inbox.ready.notify()
+    def work(self) -> None:
+        """Do everything that can be done now, in the caller's thread (not ``threaded``)."""
+        assert self._thread is None
+        while (job := self._next(block=False)) is not None:
+            self._do(job)
 
-    def _drop_waiting(self) -> None:
-        with self._inbox.ready:
-            self._inbox.queue.clear()
-            self._inbox.notes.clear()
-            self._inbox.questions.clear()
+    def _command(self, command: Callable[[], None]) -> None:
+        self._inbox.command(command)
 
     def _run(self) -> None:
-        while True:
-            command, unit, notes = self._wait()
-            if command is None and unit is None:
-                break
-            try:
-                if command is not None:
-                    command()
-                else:
-                    self._process(unit, notes)
-            except (MiniCPMOError, AssistantError) as error:
-                self.state.rejected += 1
-                self._report(str(error))
-            except Exception:  # the one handler of this thread: report, recover
-                self._recover(traceback.format_exc())
+        while (job := self._next(block=True)) is not None:
+            self._do(job)
         self._session.close()
 
-    def _wait(
-        self,
-    ) -> tuple[Optional[Callable[[], None]], Optional[PendingUnit], tuple[str, ...]]:
-        inbox = self._inbox
-        with inbox.ready:
-            while not inbox.stopped:
-                if inbox.commands:
-                    return inbox.commands.popleft(), None, ()
-                if len(inbox.queue) and not self.state.failed:
-                    notes = tuple(inbox.notes)
-                    inbox.notes.clear()
-                    return None, inbox.queue.take(), notes
-                if inbox.questions and self._may_ask():
-                    return partial(self._ask, *inbox.questions.popitem(last=False)), None, ()
-                inbox.ready.wait()
-            return None, None, ()
+    def _next(self, block: bool) -> Optional[Job]:
+        return self._inbox.next(lambda: not self.state.failed, self._may_ask, block)
+
+    def _do(self, job: Job) -> None:
+        try:
+            if job.command is not None:
+                job.command()
+            elif job.question is not None:
+                self._ask(*job.question)
+            else:
+                self._process(job)
+        except (MiniCPMOError, AssistantError) as error:
+            self.state.rejected += 1
+            self._report(str(error))
+        except Exception:  # the one handler of this thread: report, recover
+            self._recover(traceback.format_exc())
 
     def _may_ask(self) -> bool:
-        unit = self._last_unit
-        if unit is None or unit.user_speaking or self._turn_open or self.state.failed:
+        if self._last_unit is None or self._turn_open or self.state.failed:
             return False
         return self.budget.allows(self._clock())
 
@@ -237,12 +207,15 @@ class InferenceWorker:
         begun = self._clock()
         try:
             probability = self._session.ask_yes_no(question)
+        except InputError as error:  # this question cannot be asked; others can
+            self._report(f'watch {watch_id}: {error}')
+            probability = None
         finally:
             self.budget.spend(self._clock() - begun)
         self._callbacks.answered(watch_id, probability, self._last_unit)
 
-    def _process(self, pending: PendingUnit, notes: tuple[str, ...]) -> None:
-        begun = self._clock()
+    def _process(self, job: Job) -> None:
+        begun, pending = self._clock(), job.unit
         if not self.camera:
             pending = pending.without_images()
         shedding = self.ladder.shedding(self.units_behind)
@@ -250,12 +223,16 @@ class InferenceWorker:
         self.state.pictures_shed += len(whole.images) - len(pending.images)
         self._callbacks.started(pending)
         files = pending.images if self._vision else ()
+        listens = self.begin_rule.forces_listening(pending, self._turn_open)
+        if job.announcement and not listens and not self._turn_open:
+            self._say(job.announcement)
         unit = Unit(
             self._next_index,
             to_float32(pending.audio),
             readable_pictures(files, shedding.longest_side, self._report),
+            force_listen=listens,
             max_slices=shedding.max_slices,
-            notes=notes,
+            notes=job.notes,
             flow_stride=shedding.flow_stride,
             text_only=shedding.text_only,
         )
@@ -269,6 +246,12 @@ class InferenceWorker:
         self.ladder.finish(total, result.decision is Decision.SPEAK, behind, shedding.rung)
         self._callbacks.finished(UnitOutcome(pending, result, queued, total, behind, shedding))
 
+    def _say(self, text: str) -> None:
+        try:
+            self._session.say(text)
+        except MiniCPMOError as error:  # the unit itself is good
+            self._report(f'not said: {error}')
+
     def _recover(self, text: str) -> None:
         self.state.failures += 1
         self.state.failures_in_a_row += 1
@@ -278,11 +261,17 @@ class InferenceWorker:
         except Exception:  # a device that is gone cannot be reset either
             self.state.failures_in_a_row = MOST_FAILURES
             self._report(f'the model cannot be reset:\n{traceback.format_exc()}')
+        self._turn_open = False
         self._next_index = 0
+
+    def _interrupt_session(self, heard: Heard) -> None:
+        self._session.interrupt(heard)
+        self._turn_open = False
 
     def _reset_session(self) -> None:
         self._session.reset()
         self.ladder.reset()
+        self._turn_open = False
         self._next_index = 0
         self.state.failures_in_a_row = 0
         self.state.last_error = ''
@@ -291,6 +280,7 @@ class InferenceWorker:
         new = make_session()
         self._session.close()
         self._session = new
+        self._turn_open = False
         self._next_index = 0
         self.state.failures_in_a_row = 0
 

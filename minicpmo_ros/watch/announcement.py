@@ -36,11 +36,15 @@ class AnnouncementOptions:
 
     pause: the user must have been silent so long [s]. patience: an announcement that could not
     be made for so long is no news any more [s]. spacing: between two announcements [s].
+    answer: its words are expected within this time [s], else it was not said and is tried again,
+    ``attempts`` times at most.
     """
 
     pause: float = 1.5
     patience: float = 60.0
     spacing: float = 5.0
+    answer: float = 6.0
+    attempts: int = 1
     max_proactive_per_hour: int = 12
 
 

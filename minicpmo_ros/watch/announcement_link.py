@@ -17,7 +17,8 @@ class AnnouncementLink:
     """Connects the newest announcement with the turn that follows it. Times are a steady clock.
 
     A turn counts as the announcement when it begins soon after it, and as spoken when it has a
-    word of four letters or more in common with it: what the model really said is not assumed.
+    word in common with it, of four letters or more where there are such: what the model really
+    said is not assumed.
     """
 
     _event_id: str = ''
@@ -58,4 +59,5 @@ class AnnouncementLink:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word for word in re.findall(r'\w+', text.casefold()) if len(word) >= 4)
+    words = re.findall(r'\w+', text.casefold())
+    return frozenset(word for word in words if len(word) >= 4) or frozenset(words)

@@ -16,13 +16,16 @@ class Confirmation:
 
     It begins when ``needed`` of the last ``window`` answers are yes and ends when so many are no.
     threshold: P(yes) from which an answer is a yes.
+    memory: answers before a gap of so many seconds say nothing about now.
     """
 
     needed: int = 2
     window: int = 3
     threshold: float = 0.7
+    memory: float = 60.0
     confirmed: bool = False
     _answers: deque[float] = field(default_factory=deque)
+    _last: float = -math.inf
 
     @property
     def confidence(self) -> float:
@@ -30,13 +33,21 @@ class Confirmation:
         agreeing = [value for value in self._answers if value >= self.threshold]
         return sum(agreeing) / len(agreeing) if agreeing else math.nan
 
-    def update(self, probability: float) -> Optional[bool]:
+    @property
+    def in_doubt(self) -> bool:
+        """Return whether the newest answer speaks against what holds: ask again soon."""
+        return bool(self._answers) and (self._answers[-1] >= self.threshold) != self.confirmed
+
+    def update(self, probability: float, time: float) -> Optional[bool]:
         """Take an answer; return True at the begin, False at the end, None in between.
 
-        An unknown answer (NaN) is no answer.
+        An unknown answer (NaN) is no answer. time: of what the answer is about [s].
         """
         if math.isnan(probability):
             return None
+        if time - self._last > self.memory:
+            self._answers.clear()
+        self._last = time
         self._answers.append(probability)
         while len(self._answers) > self.window:
             self._answers.popleft()
@@ -52,5 +63,5 @@ class Confirmation:
 
     def reset(self) -> None:
         """Forget all answers."""
-        self.confirmed = False
+        self.confirmed, self._last = False, -math.inf
         self._answers.clear()

@@ -5,33 +5,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 import math
 from pathlib import Path
 import time
-from typing import Optional
 import uuid
 
 from rclpy.node import Node
 
 from minicpmo_ros import qos
 from minicpmo_ros.diagnostics import Level, Status
-from minicpmo_ros.errors import WatchError
 from minicpmo_ros.msg import EventCommand, ProactiveEvent, WatchAnswer
 from minicpmo_ros.watch.announcement import AnnouncementOptions
-from minicpmo_ros.watch.announcement_link import AnnouncementLink
+from minicpmo_ros.watch.announcement_component import AnnouncementComponent
 from minicpmo_ros.watch.confirmation import Confirmation
 from minicpmo_ros.watch.event_message import (
     happening_from,
     happening_of,
-    outside_record,
 )
 from minicpmo_ros.watch.event_policy import Command, EventPolicy, SpeakCommand
 from minicpmo_ros.watch.event_publisher import EventPublisher, Forward
 from minicpmo_ros.watch.event_record import EventRecord, EventType, Happening, Origin
 from minicpmo_ros.watch.event_store import EventStore
 from minicpmo_ros.watch.parameter_set import EventParameters
+from minicpmo_ros.watch.report_component import ReportComponent, ReportListeners
 from minicpmo_ros.watch.room_tracker import RoomTracker
 from minicpmo_ros.watch.schedule import parse_day_span
 from minicpmo_ros.watch.watch import Watch
@@ -42,33 +40,25 @@ DAY = 86400.0
 HOUSEKEEPING_SECONDS = 60.0
 # A reminder that comes later than this says so [s].
 LATE_SECONDS = 120.0
-# Events of other nodes that were opened and never closed.
-MOST_OUTSIDE = 100
-
-
-@dataclass
-class _Outside:
-    """An event of another node that is under way.
-
-    watch: the one whose event it is. reported: the policy knows of it. opened: as a new event.
-    """
-
-    watch: Optional[Watch] = None
-    reported: bool = False
-    opened: bool = False
 
 
 class EventComponent:
     """Owns policy and store; part of the events node, in its executor.
 
     forward: also gets every event, e.g. the way to the home system.
+    steady: a steady clock [s].
     """
 
     def __init__(
-        self, node: Node, parameters: Callable[[], EventParameters], forward: list[Forward]
+        self,
+        node: Node,
+        parameters: Callable[[], EventParameters],
+        forward: list[Forward],
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._node = node
         self._parameters = parameters
+        self._steady = steady
         self.room = RoomTracker()
         self.policy = EventPolicy(lambda: uuid.uuid4().hex)
         folder = Path(parameters().data_folder).expanduser()
@@ -76,15 +66,25 @@ class EventComponent:
         self._export_folder = folder / 'export'
         listeners = WatchListeners(self._on_due, self._on_watch, self._on_cancelled)
         self.watch = WatchComponent(node, parameters, listeners)
-        self._link = AnnouncementLink()
-        self._outside: dict[str, _Outside] = {}
+        self._announcement = AnnouncementComponent(node, parameters)
+        self._reports = ReportComponent(node, self._report_listeners())
         self._picture = b''
         self._kept_house = -math.inf
         self._publisher = EventPublisher(node, self.store, forward)
-        node.create_subscription(ProactiveEvent, 'events', self._on_event, qos.EVENT)
         node.create_subscription(EventCommand, 'event_command', self._on_command, qos.EVENT)
         for record in self.store.pressing():
-            self.policy.restore(record, time.monotonic())
+            self.policy.restore(record, self._steady())
+
+    def _report_listeners(self) -> ReportListeners:
+        return ReportListeners(
+            happens=self._on_report,
+            ends=lambda key, end: self._perform(self.policy.close(key, end)),
+            keep=lambda record, picture: self._publisher.keep(record, picture, self._mode()),
+            drop=self.store.delete,
+            unasked=lambda: self.policy.note_said(self._steady()),
+            active=lambda: self.watch.watches.active_events(self._wall()),
+            is_announcement=lambda turn: self._announcement.is_announcement(turn, self._steady()),
+        )
 
     def take_picture(self, picture: bytes) -> None:
         """Remember the newest picture; empty forgets it."""
@@ -99,10 +99,10 @@ class EventComponent:
             parameters.announcement_pause,
             parameters.announcement_patience,
             max_proactive_per_hour=parameters.max_proactive_per_hour,
+            attempts=self._announcement.attempts,
         )
         room = self.room.room(steady, self._is_quiet(wall))
-        can_say = parameters.speak and self.watch.asks
-        room = replace(room, engine_ready=room.engine_ready and can_say)
+        room = replace(room, engine_ready=room.engine_ready and parameters.speak)
         self._perform(self.policy.tick(room, steady))
         if steady - self._kept_house >= HOUSEKEEPING_SECONDS:
             self._kept_house = steady
@@ -110,11 +110,16 @@ class EventComponent:
             self.store.flush()
             self.store.prune(wall)
 
-    def robot_said(self, turn_id: int, epoch: int, text: str) -> None:
-        """Take what the robot says, to learn which announcement it really made."""
-        event_id = self._link.note_text(turn_id, text, time.monotonic())
+    def robot_said(self, turn_id: int, epoch: int, text: str, last: bool) -> None:
+        """Take what the robot says: it may be an announcement, or report what a watch waits for.
+
+        last: with these words the turn ends.
+        """
+        now = self._steady()
+        event_id = self._announcement.heard(turn_id, text, now)
         if event_id:
             self._perform(self.policy.spoken(event_id, turn_id, epoch))
+        self._reports.robot_said(turn_id, epoch, text, last)
 
     def acknowledge(self, event_id: str = '') -> int:
         """Acknowledge one event, or all; return how many."""
@@ -164,7 +169,7 @@ class EventComponent:
             'reminder', watch.text + late, wall, wall, watch.id, watch.zone, watch.severity,
             Origin.REMINDER, cooldown=0.0, silent=watch.silent,
         )  # fmt: skip
-        self._perform(self.policy.report(happening, time.monotonic()))
+        self._perform(self.policy.report(happening, self._steady()))
         self._perform(self.policy.close(happening.key, wall))
 
     def _on_watch(
@@ -180,76 +185,27 @@ class EventComponent:
         )
         happening = happening_of(watch, seen, Origin.WATCH, said=False)
         if happens:
-            self._perform(self.policy.report(happening, time.monotonic()))
+            self._perform(self.policy.report(happening, self._steady()))
         else:
             self._perform(self.policy.close(happening.key, happening.end))
 
     def _on_cancelled(self, watch: Watch) -> None:
         self._perform(self.policy.forget_watch(watch.id, self._wall()))
 
-    def _on_event(self, message: ProactiveEvent) -> None:
-        """Take an event of another node; what this node published itself comes back too."""
-        if self._is_own(message):
-            return
-        try:
-            seen = happening_from(message)
-        except WatchError as error:
-            self._node.get_logger().warning(f'events: {error}')
-            return
-        if seen.origin is Origin.MODEL and self._link.is_announcement(
-            message.turn_id, time.monotonic()
-        ):
-            return
-        outside = self._outside.setdefault(message.event_id, _Outside())
-        if message.type == ProactiveEvent.OPENED and seen.said:
-            self.policy.note_said(time.monotonic())
-        if outside.watch is None and seen.origin is Origin.MODEL:
-            outside.watch = self._reported_watch(message.text)
-        if outside.watch is not None:
-            self._take_model_report(outside, message, seen)
-        else:
-            picture = bytes(message.snapshot.data)
-            self._publisher.keep(outside_record(message, seen), picture, self._mode())
-        if message.type == ProactiveEvent.CLOSED:
-            del self._outside[message.event_id]
-        if len(self._outside) > MOST_OUTSIDE:
-            del self._outside[next(iter(self._outside))]
-
-    def _is_own(self, message: ProactiveEvent) -> bool:
-        return message.watch_id != '' and message.origin != ProactiveEvent.RULE
-
-    def _reported_watch(self, text: str) -> Optional[Watch]:
-        active = self.watch.watches.active_events(self._wall())
-        return next((watch for watch in active if watch.is_reported_by(text)), None)
-
-    def _take_model_report(
-        self, outside: _Outside, message: ProactiveEvent, seen: Happening
-    ) -> None:
-        """The model said by itself what a watch waits for: that is an event of the watch."""
-        assert outside.watch is not None
-        happening = happening_of(outside.watch, seen, Origin.MODEL, said=True)
-        if not outside.reported:
-            outside.reported = True
-            self.store.delete(message.event_id)
-            commands = self.policy.report(happening, time.monotonic())
-            outside.opened = any(command.type is EventType.OPENED for command in commands)
-            self._perform(commands, bytes(message.snapshot.data))
-        if message.type == ProactiveEvent.CLOSED and outside.opened:
-            self._perform(self.policy.close(happening.key, seen.end))
+    def _on_report(self, happening: Happening, picture: bytes) -> bool:
+        commands = self.policy.report(happening, self._steady())
+        self._perform(commands, picture)
+        return any(command.type is EventType.OPENED for command in commands)
 
     # What becomes of it.
 
     def _perform(self, commands: list[Command], picture: bytes = b'') -> None:
         for command in commands:
             if isinstance(command, SpeakCommand):
-                self._speak(command.record)
+                record = command.record
+                self._announcement.say(record.event_id, record.happening, self._steady())
             else:
                 self._publish(command.record, command.type, picture)
-
-    def _speak(self, record: EventRecord) -> None:
-        text = record.happening.text.strip(' .')
-        self.watch.note(self._parameters().announcement_text.replace('{text}', text))
-        self._link.announced(record.event_id, text, time.monotonic())
 
     def _publish(self, record: EventRecord, kind: EventType, picture: bytes) -> None:
         if kind is EventType.OPENED:

@@ -13,9 +13,10 @@ from minicpmo_ros.message_bytes import byte_array
 from minicpmo_ros.msg import ProactiveEvent
 from minicpmo_ros.msg import Watch as WatchMessage
 from minicpmo_ros.stamp import NANOSECONDS, seconds_of, time_message
+from minicpmo_ros.watch.condition import condition_of
 from minicpmo_ros.watch.event_record import EventRecord, EventType, Happening, Origin
 from minicpmo_ros.watch.schedule import Schedule
-from minicpmo_ros.watch.watch import Severity, Watch, WatchKind, condition_of, id_from
+from minicpmo_ros.watch.watch import Severity, Watch, WatchKind, id_from
 
 _KINDS = {WatchKind.EVENT: WatchMessage.EVENT, WatchKind.TIME: WatchMessage.TIME}
 

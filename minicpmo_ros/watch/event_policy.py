@@ -46,6 +46,8 @@ class _Entry:
     """An event with its times on the steady clock [s].
 
     wants_voice: since when it waits to be said, None when it does not.
+    asked: when the assistant was last asked to say it, None once it did or nobody waits for it.
+    waiting_since: ``wants_voice`` at that time. attempts: how often it was asked for one saying.
     """
 
     record: EventRecord
@@ -53,6 +55,14 @@ class _Entry:
     updated: float
     repeated: float
     wants_voice: Optional[float] = None
+    asked: Optional[float] = None
+    waiting_since: Optional[float] = None
+    attempts: int = 0
+
+    def be_silent(self) -> None:
+        """Ask for no saying any more."""
+        self.wants_voice = self.asked = None
+        self.attempts = 0
 
 
 @dataclass
@@ -104,7 +114,7 @@ class EventPolicy:
             record = entry.record
             if (record.event_id == event_id or not event_id) and record.is_pressing:
                 entry.record = replace(record, acknowledged=True)
-                entry.wants_voice = None
+                entry.be_silent()
                 commands.append(PublishCommand(entry.record, EventType.UPDATED))
         return commands
 
@@ -113,6 +123,7 @@ class EventPolicy:
         entry = self._find(event_id)
         if entry is None:
             return []
+        entry.be_silent()
         happening = replace(entry.record.happening, turn_id=turn_id, epoch=epoch)
         entry.record = replace(entry.record, happening=happening, spoken=True)
         return [PublishCommand(entry.record, EventType.UPDATED)]
@@ -142,7 +153,7 @@ class EventPolicy:
         commands: list[Command] = []
         for key, entry in self._entries.items():
             if key.watch_id == watch_id:
-                entry.wants_voice = None
+                entry.be_silent()
                 commands += self.close(key, end)
         return commands
 
@@ -167,7 +178,7 @@ class EventPolicy:
         spoken = old.spoken or happening.said
         merged = happening if old.is_open else replace(happening, severity=old.happening.severity)
         if happening.said:
-            entry.wants_voice = None
+            entry.be_silent()
         entry.record = replace(old, happening=merged, count=old.count + 1, spoken=spoken)
         if now - entry.updated < self.update_period and spoken == old.spoken:
             return []
@@ -183,23 +194,38 @@ class EventPolicy:
         for entry in self._entries.values():
             if entry.record.is_pressing and now - entry.repeated >= self.repeat_period:
                 entry.repeated = now
-                if entry.wants_voice is None and not entry.record.happening.silent:
+                if entry.wants_voice is entry.asked is None and not entry.record.happening.silent:
                     entry.wants_voice = now
                 commands.append(PublishCommand(entry.record, EventType.UPDATED))
         return commands
 
     def _announce(self, room: Room, now: float) -> list[Command]:
+        self._take_back(now)
         waiting = [entry for entry in self._entries.values() if entry.wants_voice is not None]
         waiting.sort(key=lambda entry: (-entry.record.happening.severity, entry.wants_voice))
         for entry in waiting:
             decision, _ = decide(self._candidate(entry, now), room, self.options)
-            if decision is not Decision.HOLD:
-                entry.wants_voice = None
+            if decision is Decision.SILENT:
+                entry.be_silent()
             if decision is Decision.SPEAK:
-                entry.repeated = now
+                entry.waiting_since, entry.wants_voice = entry.wants_voice, None
+                entry.attempts += 1
+                entry.asked = entry.repeated = now
                 self._said.append(now)
                 return [SpeakCommand(entry.record)]
         return []
+
+    def _take_back(self, now: float) -> None:
+        """Let what was asked for and not said wait for the next pause."""
+        for entry in self._entries.values():
+            if entry.asked is None or now - entry.asked < self.options.answer:
+                continue
+            if entry.attempts >= self.options.attempts:
+                entry.be_silent()
+                continue
+            if entry.asked in self._said:
+                self._said.remove(entry.asked)
+            entry.wants_voice, entry.asked = entry.waiting_since, None
 
     def _candidate(self, entry: _Entry, now: float) -> Candidate:
         while self._said and now - self._said[0] >= HOUR:
@@ -220,7 +246,7 @@ class EventPolicy:
             for key, entry in self._entries.items()
             if not entry.record.is_open
             and not entry.record.is_pressing
-            and entry.wants_voice is None
+            and entry.wants_voice is entry.asked is None
             and now - entry.opened >= entry.record.happening.cooldown
         ]
         for key in over:

@@ -55,8 +55,11 @@ class EventParameters:
     announcement_patience: float = parameter(
         60.0, 'what could not be said for so long is no news any more', 1.0, 3600.0, unit='s'
     )
-    announcement_text: str = parameter(
-        'Tell the user now: {text}.', 'what the model reads; {text} is what to say'
+    announcement_style: str = parameter(
+        'exact',
+        'exact: the assistant says a sentence word for word; own_words: it is told what to say '
+        '(models that read notes; others say it word for word)',
+        choices=('exact', 'own_words'),
     )
     repeat_period: float = parameter(
         30.0, 'critical events repeat until acknowledged', 5.0, 3600.0, unit='s'
@@ -72,7 +75,11 @@ class EventParameters:
         'I will tell you when {text}.', 'how; {text} is the condition of the watch'
     )
     questions_per_unit: int = parameter(
-        1, 'watches asked about by a yes-or-no question in every unit; 0: none', 0, 8
+        8,
+        'most watches asked about by a yes-or-no question in a unit, as far as question_share of '
+        'the inference node lasts; 0: none',
+        0,
+        16,
     )
     confirm_needed: int = parameter(2, 'so many yes ...', 1, 10)
     confirm_window: int = parameter(3, '... of the last so many answers make an event', 1, 10)

@@ -13,15 +13,15 @@ from typing import Any, Mapping, Optional
 
 from minicpmo_ros.actions.phrase_pattern import PhrasePattern, sentences
 from minicpmo_ros.errors import PatternError, WatchError
+from minicpmo_ros.watch.condition import question_about
 from minicpmo_ros.watch.schedule import Schedule
 from minicpmo_ros.watch.time_phrase import TimePhrase, parse_time_phrase
 
 MOST_TEXT = 200
 MOST_REPORTS = 16
 _ID = re.compile(r'[a-z0-9][a-z0-9_-]{0,63}')
-_ASKED_BY = re.compile(
-    r'(?:please )?(?:tell me|let me know|warn me|alert me|say so) (?:when|if|as soon as) ', re.I
-)
+# What a tokenizer could take for structure of the conversation.
+_MARKUP = re.compile(r'<[|/\w]')
 
 
 class WatchKind(enum.Enum):
@@ -84,6 +84,8 @@ class Watch:
             raise WatchError(f'watch {self.id}: the text is empty; say what to watch for')
         if len(self.text) > MOST_TEXT or len(self.zone) > 64:
             raise WatchError(f'watch {self.id}: a text has {MOST_TEXT} characters at most')
+        if _MARKUP.search(self.text + self.zone):
+            raise WatchError(f'watch {self.id}: use plain words, without "<"')
         if self.cooldown is not None and not 0.0 <= self.cooldown <= 86400.0:
             raise WatchError(f'watch {self.id}: cooldown {self.cooldown} s is not in [0, 86400]')
         if self.expires is not None and not math.isfinite(self.expires):
@@ -124,8 +126,7 @@ class Watch:
     @property
     def question(self) -> str:
         """Return what the model is asked about an event watch."""
-        place = f' in the {self.zone}' if self.zone else ''
-        return f'Look at the newest picture{place}. Is it true now that {self.text}?'
+        return question_about(self.text, self.zone)
 
     def plain(self) -> dict[str, Any]:
         """Return plain data for a JSON file."""
@@ -154,12 +155,6 @@ def _pattern(watch_id: str, report: str) -> PhrasePattern:
         return PhrasePattern(report, {})
     except PatternError as error:
         raise WatchError(f'watch {watch_id}: report {report!r}: {error}') from error
-
-
-def condition_of(text: str) -> str:
-    """Return the condition in a request: 'tell me when the pot boils.' gives 'the pot boils'."""
-    words = ' '.join(text.split())
-    return _ASKED_BY.sub('', words, count=1).strip(' .!')
 
 
 def id_from(text: str) -> str:

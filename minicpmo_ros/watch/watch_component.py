@@ -16,6 +16,7 @@ from minicpmo_ros import qos
 from minicpmo_ros.errors import WatchError
 from minicpmo_ros.installation import configuration_file
 from minicpmo_ros.msg import ContextNote, WatchAnswer, WatchCommand, WatchList, WatchQuestion
+from minicpmo_ros.stamp import seconds_of
 from minicpmo_ros.watch import spoken_request
 from minicpmo_ros.watch.clock_jump import ClockJump
 from minicpmo_ros.watch.confirmation import Confirmation
@@ -116,10 +117,8 @@ class WatchComponent:
             self.note(text)
         self._asking.round.per_unit = parameters.questions_per_unit
         if may_ask and self.camera and parameters.questions_per_unit:
-            for watch in self._asking.round.next(active):
-                self._questions.publish(
-                    WatchQuestion(watch_id=watch.id, question=watch.question[:200])
-                )
+            for watch in self._asking.round.next(active, self._in_doubt):
+                self._questions.publish(WatchQuestion(watch_id=watch.id, question=watch.question))
 
     def tick(self, wall: float, steady: float) -> None:
         """Follow the clock: jumps, reminders, ends of watches."""
@@ -134,6 +133,10 @@ class WatchComponent:
             self._listeners.due(reminder)
         if jump or expired or due:
             self._changed()
+
+    def _in_doubt(self, watch_id: str) -> bool:
+        confirmation = self._asking.confirmations.get(watch_id)
+        return confirmation is not None and confirmation.in_doubt
 
     def _load(self, parameters: EventParameters) -> None:
         state = self.store.load()
@@ -191,8 +194,7 @@ class WatchComponent:
                 self._changed()
         except WatchError as error:
             self._changed(str(error))
-            if self._asking.supported:
-                self.note(f'That watch cannot be kept: {error}.')
+            self.note(f'That watch cannot be kept: {error}.')
 
     def _follow(self, request: SpokenRequest) -> None:
         if request.add is not None:
@@ -219,14 +221,18 @@ class WatchComponent:
 
     def _on_answer(self, message: WatchAnswer) -> None:
         watch = self.watches.get(message.watch_id)
-        if watch is None or math.isnan(message.probability) or not self.camera:
-            return  # cancelled meanwhile, or no answer
+        if watch is None or not self.camera:
+            return  # cancelled meanwhile
+        self._asking.round.note_answer(watch.id)
+        if math.isnan(message.probability):
+            return
         parameters = self._parameters()
         confirmation = self._asking.confirmations.setdefault(watch.id, Confirmation())
         confirmation.needed = min(parameters.confirm_needed, parameters.confirm_window)
         confirmation.window = parameters.confirm_window
         confirmation.threshold = parameters.confirm_threshold
-        change = confirmation.update(message.probability)
+        seen = seconds_of(message.evidence_end)
+        change = confirmation.update(message.probability, seen)
         if change is not None or confirmation.confirmed:
             self._listeners.answered(watch, confirmation.confirmed, confirmation, message)
 

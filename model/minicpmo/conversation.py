@@ -10,7 +10,12 @@ from typing import Optional
 import torch
 from torch import Tensor
 
-from minicpmo.context_window import ContextWindow, UnitRecord, WindowChange, WindowMode
+from minicpmo.context_window import (
+    ContextWindow,
+    UnitRecord,
+    WindowChange,
+    WindowMode,
+)
 from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ContextOverflowError, InputError
 from minicpmo.language_stream import LanguageStream

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
 import time
 from typing import Optional
 
@@ -19,7 +18,8 @@ from minicpmo.duplex_input import DuplexPrompt, InputEncoder
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.duplex_setup import new_chooser, new_window
 from minicpmo.duplex_state import BegunUnit, DuplexState, EncodedUnit, Sound
-from minicpmo.errors import InputError, SessionStateError
+from minicpmo.errors import SessionStateError
+from minicpmo.forced_turn import ForcedTurn
 from minicpmo.graph.captured_step import GraphPool
 from minicpmo.graph.language_graph import Progress
 from minicpmo.language_stream import LanguageStream
@@ -83,6 +83,7 @@ class DuplexSession:
         )
         self._question = YesNoQuestion.from_tokenizer(tokenizer)
         self._turn = TurnRecord(tokenizer.decode)
+        self._forced = ForcedTurn(tokenizer, tokens, options.decoding)
         self._closed = False
 
     @property
@@ -107,11 +108,10 @@ class DuplexSession:
         Raises: as :meth:`step`.
         """
         self._require_idle()
-        self._require_order(unit)
+        self.state.require_next(unit)
         encoded = self.state.ahead
-        if encoded is None or encoded.unit is not unit:
-            # Another unit than this one was heard ahead: it stays unanswered.
-            encoded = None
+        if encoded is not None and encoded.unit is not unit:
+            encoded = None  # what was heard ahead stays unanswered
         parts = self._input.plan(unit) if encoded is None else encoded.parts
         self.conversation.make_room(
             part_rows(parts) + self.options.decoding.max_tokens + CLOSING_ROWS
@@ -155,6 +155,21 @@ class DuplexSession:
         with torch.inference_mode():
             self.state.ahead = self._encode(unit, parts)
 
+    def say(self, text: str) -> None:
+        """Say a text word for word from the next unit on; see ``minicpmo.protocol.Session``.
+
+        The words are fed as if the model had chosen them, so they are spoken with its voice,
+        remembered, and cut short by ``interrupt`` like every turn.
+
+        Raises:
+            InputError: the text is empty, too long or contains special tokens.
+            SessionStateError: a turn is open, or the session is closed.
+        """
+        self._require_open()
+        if self.state.turn_open:
+            raise SessionStateError('a turn is open; wait for its end or interrupt it')
+        self._forced.begin(text)
+
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn with ``<|turn_eos|>``; remember only what was heard of it.
 
@@ -162,6 +177,7 @@ class DuplexSession:
         that unit, exactly where the model itself would have closed it.
         """
         self._require_idle()
+        self._forced.reset()
         if self.state.turn_open or heard.seconds > 0.0 or heard.text:
             # The end of a finished turn may still be playing when it is cut.
             self.conversation.keep_heard(self._turn, heard)
@@ -194,6 +210,7 @@ class DuplexSession:
         self._input.reset()
         self._decoder.reset()
         self._turn.reset()
+        self._forced.reset()
         if self.speech is not None:
             self.speech.reset()
 
@@ -213,6 +230,10 @@ class DuplexSession:
         turn_open = self.state.turn_open
         if unit.force_listen or self.state.units < self.options.force_listen_count:
             decoded = self._decoder.forced_listen(turn_open, close_turn=unit.force_listen)
+            if decoded.cuts_turn:
+                self._forced.reset()
+        elif self._forced:
+            decoded = self._decoder.say(self._forced.take())
         else:
             decoded = self._decoder.decode(hidden, turn_open)
         timings.prefill = prefilled - started
@@ -277,10 +298,3 @@ class DuplexSession:
         self._require_open()
         if self.state.begun is not None:
             raise SessionStateError('a unit was begun; finish it first')
-
-    def _require_order(self, unit: Unit) -> None:
-        last = self.state.last_index
-        if not isinstance(unit.index, Integral):
-            raise InputError(f'the index of a unit is {unit.index!r}; pass a whole number')
-        if last is not None and unit.index <= last:
-            raise InputError(f'unit {unit.index} comes after unit {last}; pass units in order')

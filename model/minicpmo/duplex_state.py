@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Optional
 
 import numpy as np
 from torch import Tensor
 
+from minicpmo.errors import InputError
 from minicpmo.protocol import Unit, UnitTimings
 from minicpmo.unit_decoder import DecodedUnit
 from minicpmo.unit_sequence import Part
@@ -56,6 +58,14 @@ class DuplexState:
     silent_turn: bool = False
     ahead: Optional[EncodedUnit] = None
     begun: Optional[BegunUnit] = None
+
+    def require_next(self, unit: Unit) -> None:
+        """Raise InputError for a unit that does not come after the newest one."""
+        if not isinstance(unit.index, Integral):
+            raise InputError(f'the index of a unit is {unit.index!r}; pass a whole number')
+        last = self.last_index
+        if last is not None and unit.index <= last:
+            raise InputError(f'unit {unit.index} comes after unit {last}; pass units in order')
 
     def reset(self) -> None:
         """Begin a new conversation."""

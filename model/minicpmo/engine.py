@@ -90,6 +90,8 @@ class Engine:
             and YesNoQuestion.from_tokenizer(tokenizer) is not None,
             model_id=defaults.model_id,
             execution=self.execution.line(),
+            says_given_words=True,
+            context_notes=defaults.context_notes,
         )
 
     @classmethod
@@ -143,6 +145,8 @@ class Engine:
         given = {} if context_tokens is None else {'context_tokens': context_tokens}
         rows = duplex_options(merged_options(defaults, given)).cache_rows
         request = memory_request(folder, config, place, kind, rows, quantized)
+        captures = execution.fixed_shapes and place.type == 'cuda'
+        request = replace(request, cuda_graphs=captures)
         frames = reference_frames(folder / 'assets')
         if frames is not None:
             request = replace(request, voice_frames=frames)

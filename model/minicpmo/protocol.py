@@ -91,6 +91,7 @@ class UnitResult:
     end_of_turn: the model finished its turn in this unit.
     yielded: an open turn was given up by the model itself (YieldPolicy.MODEL).
     turn_open: a turn is open after this unit.
+    given_words: what is said here was given to ``Session.say``, not chosen by the model.
     context_tokens: length of the key/value cache after the unit.
     """
 
@@ -104,6 +105,7 @@ class UnitResult:
     yielded: bool = False
     turn_open: bool = False
     forced_listen: bool = False
+    given_words: bool = False
     context_tokens: int = 0
     timings: UnitTimings = field(default_factory=UnitTimings)
 
@@ -113,6 +115,7 @@ class Capabilities:
     """What a backend can honestly do; nodes adapt to it.
 
     execution: in words, on what and how the newest session runs.
+    says_given_words: its sessions have ``say``. context_notes: it reads ``Unit.notes``.
     """
 
     name: str
@@ -124,6 +127,8 @@ class Capabilities:
     yes_no_questions: bool
     model_id: str = ''
     execution: str = ''
+    says_given_words: bool = False
+    context_notes: bool = True
 
 
 class Session(Protocol):
@@ -136,6 +141,13 @@ class Session(Protocol):
 
     def step(self, unit: Unit) -> UnitResult:
         """Process one unit; raises InputError and stays usable when the unit is bad."""
+
+    def say(self, text: str) -> None:
+        """Say a text word for word in a turn that begins with the next unit, with its own voice.
+
+        A unit that forces listening puts the begin off. Raises InputError for a text that cannot
+        be said and SessionStateError while a turn is open.
+        """
 
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn so that the next unit is well formed; a no-op without one."""

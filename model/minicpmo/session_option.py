@@ -93,17 +93,22 @@ STANDARD_OPTIONS: dict[str, Any] = {
 BASIC = (WindowMode.BASIC, WindowMode.BASIC.value)
 
 
+_FOLDER_KEYS = {'model_id', 'instruction', 'options', 'yes_no_questions', 'context_notes'}
+
+
 @dataclass(frozen=True)
 class SessionDefaults:
     """What a model folder says about sessions with it.
 
     yes_no_questions: the model was trained to answer them; a vocabulary alone does not tell.
+    context_notes: it can read lines of text in a unit (``Unit.notes``).
     """
 
     model_id: str
     instruction: str = INSTRUCTION
     options: Mapping[str, Any] = field(default_factory=dict)
     yes_no_questions: bool = True
+    context_notes: bool = True
 
     @classmethod
     def from_folder(cls, folder: Path) -> SessionDefaults:
@@ -113,7 +118,7 @@ class SessionDefaults:
             return cls(folder.resolve().name)
         try:
             data = json.loads(path.read_text(encoding='utf-8'))
-            unknown = data.keys() - {'model_id', 'instruction', 'options', 'yes_no_questions'}
+            unknown = data.keys() - _FOLDER_KEYS
             options = dict(data.get('options', {}))
         except (ValueError, TypeError, AttributeError) as error:
             raise CheckpointError(f'{path} is not a JSON object ({error}); repair it') from error
@@ -125,6 +130,7 @@ class SessionDefaults:
             data.get('instruction', INSTRUCTION),
             options,
             bool(data.get('yes_no_questions', True)),
+            bool(data.get('context_notes', True)),
         )
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -51,6 +51,7 @@ class DecodedUnit:
     closing_ids: what ends the unit and has not been fed yet.
     end_of_turn: the model ended its turn: the last decoded token is ``<|turn_eos|>``, or it gave
     the turn up.
+    given: the words were given, the model did not choose them.
     """
 
     is_listen: bool
@@ -63,6 +64,7 @@ class DecodedUnit:
     turn_open: bool = False
     yielded: bool = False
     forced: bool = False
+    given: bool = False
 
     @property
     def fed_tokens(self) -> int:
@@ -106,6 +108,14 @@ class UnitDecoder:
         closes = turn_open and close_turn
         closing = unit_closing_ids(self._tokens, self._tokens.listen, close_turn=closes)
         return DecodedUnit(True, closing, turn_open=turn_open and not closes, forced=True)
+
+    def say(self, ids: Sequence[int]) -> DecodedUnit:
+        """Return a speaking unit with given ids, at most ``max_tokens`` - 2 of them."""
+        unit = DecodedUnit(False, (), given=True)
+        for step, token in enumerate((self._tokens.speak, *ids)):
+            self._feed(unit, token, step)
+        self._yield_wishes = 0
+        return self._finished(unit, self._tokens.chunk_end)
 
     def decode(self, hidden: Tensor, turn_open: bool) -> DecodedUnit:
         """Return the answer to a unit whose last input row has the state ``hidden``."""

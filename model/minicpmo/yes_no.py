@@ -39,6 +39,8 @@ class YesNoQuestion:
         text = question.strip()
         if not text:
             raise InputError('the question is empty; pass a sentence')
+        if not self.tokenizer.skip_ids.isdisjoint(self.tokenizer.encode(text)):
+            raise InputError('the question contains a special token; pass plain text')
         return self.tokenizer.encode(
             f'<|im_start|>user\n{text} Answer yes or no.<|im_end|>\n'
             '<|im_start|>assistant\n<think>\n\n</think>\n\n'

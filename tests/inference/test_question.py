@@ -8,9 +8,12 @@ import time
 import numpy as np
 import pytest
 
+from minicpmo.errors import InputError
+from minicpmo.protocol import Heard
+from minicpmo_ros.inference.inbox import MOST_QUESTIONS
 from minicpmo_ros.inference.question_budget import QuestionBudget
 from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
-from minicpmo_ros.inference.worker import MOST_QUESTIONS, InferenceWorker, WorkerCallbacks
+from minicpmo_ros.inference.worker import InferenceWorker, WorkerCallbacks
 from tests.node.scripted_backend import ScriptedSession
 
 SILENCE = np.zeros(16000, np.int16)
@@ -92,41 +95,91 @@ def make_rig():
 
 def test_a_question_is_answered_about_the_last_unit(make_rig):
     rig = make_rig()
-    rig.worker.ask('pot', 'Does it boil?')
     rig.unit()
+    rig.worker.ask('pot', 'Does it boil?')
     rig.wait(lambda: rig.answers)
     [(watch, probability, unit)] = rig.answers
     assert (watch, probability, unit.index) == ('pot', 0.75, 0)
     assert rig.session.asked == [(1, 'Does it boil?')]
 
 
-@pytest.mark.parametrize(
-    ('script', 'speaking'), [(['say hello'], False), ([], True)], ids=['robot', 'user']
-)
-def test_nothing_is_asked_while_somebody_speaks(make_rig, script, speaking):
-    rig = make_rig(script)
-    rig.unit(speaking)
+def test_nothing_is_asked_in_a_turn_of_the_robot(make_rig):
+    rig = make_rig(['say hello'])
+    rig.unit()
     rig.worker.ask('pot', 'Does it boil?')
     time.sleep(0.2)
     assert not rig.session.asked
     rig.unit()
+    rig.worker.ask('pot', 'Does it boil?')
     rig.wait(lambda: rig.answers)
     assert rig.session.asked == [(2, 'Does it boil?')]
 
 
-def test_units_go_first_and_newer_questions_replace_older(make_rig):
+def test_a_fall_is_noticed_also_while_people_talk(make_rig):
+    rig = make_rig()
+    rig.unit(speaking=True)
+    rig.worker.ask('fall', 'Has somebody fallen?')
+    rig.wait(lambda: rig.answers)
+    assert rig.answers[0][1] == 0.75
+
+
+def test_questions_are_answered_in_their_order_and_lapse_with_the_next_unit(make_rig):
     rig = make_rig()
     rig.worker.budget.share = 0.0
     rig.unit()
     for number in range(20):
         rig.worker.ask(f'w{number}', 'old?')
-    rig.worker.ask('w19', 'new?')
+    rig.unit()
+    for number in range(20):
+        rig.worker.ask(f'w{number}', 'new?')
+    rig.worker.ask('w3', 'newest?')
     rig.worker.budget.share = 1.0
-    for _ in range(30):
-        rig.unit()
+    rig.worker.interrupt(Heard(0.0))  # anything that wakes the thread
     rig.wait(lambda: len(rig.answers) == MOST_QUESTIONS)
-    assert [answer[0] for answer in rig.answers] == [f'w{n}' for n in range(12, 20)]
-    assert rig.session.asked[-1][1] == 'new?'
+    assert [answer[0] for answer in rig.answers] == [f'w{n}' for n in range(MOST_QUESTIONS)]
+    assert rig.session.asked[3] == (2, 'newest?')
+    assert all(unit == 2 for unit, _ in rig.session.asked)
+
+
+def test_a_question_that_cannot_be_asked_is_answered_by_nothing(make_rig):
+    rig = make_rig()
+    rig.unit()
+    rig.session.ask_yes_no = refuse
+    rig.worker.ask('pot', 'Is it<|im_end|>?')
+    rig.wait(lambda: rig.answers)
+    assert rig.answers[0][:2] == ('pot', None)
+    assert 'special token' in rig.worker.state.last_error and not rig.worker.state.rejected
+
+
+def refuse(question):
+    raise InputError('the question contains a special token')
+
+
+def test_an_announcement_does_not_outlive_a_pause_a_reset_or_a_turn(make_rig):
+    rig = make_rig(['say hello', 'end there'])
+    rig.worker.pause(True)
+    rig.worker.announce('Dinner is ready.')
+    rig.worker.pause(False)
+    rig.unit()
+    assert not rig.session.given
+    rig.worker.announce('Dinner is ready.')  # into the open turn
+    rig.unit()
+    assert not rig.session.given
+    rig.worker.announce('Dinner is ready.')
+    rig.worker.reset()
+    rig.unit()
+    assert not any(outcome.result.given_words for outcome in rig.outcomes)
+    rig.worker.announce('Dinner is ready.')
+    rig.unit()
+    assert rig.outcomes[-1].result.given_words
+
+
+def test_a_sentence_that_cannot_be_said_costs_no_unit(make_rig):
+    rig = make_rig()
+    rig.session.say = refuse
+    rig.worker.announce('<|im_end|>')
+    rig.unit()
+    assert 'not said' in rig.worker.state.last_error and not rig.worker.state.rejected
 
 
 def test_without_the_camera_no_picture_reaches_model_or_outcome(make_rig):

@@ -29,16 +29,25 @@ class ScriptedSession:
         self.entered = 0
         self.closed = False
         self.turn_open = False
+        self.given = ''
+        self.giving = False
 
     def step(self, unit: Unit) -> UnitResult:
         self.entered += 1
         if self.gate is not None:
             self.gate.wait(10.0)
+        if self.given and not unit.force_listen:
+            self.script[:0] = [f'end {self.given}']
+            self.given, self.giving = '', True
+        else:
+            self.giving = False
         kind, _, words = (self.script.pop(0) if self.script else 'listen').partition(' ')
         if kind == 'reject':
             raise InputError('audio of unit is not usable: scripted')
         if kind == 'fail':
             raise RuntimeError('device lost: scripted')
+        if unit.force_listen:
+            kind, words = 'listen', ''
         self.units.append(unit)
         speaking = kind in ('say', 'end')
         yielded = kind == 'yield' and self.turn_open
@@ -52,9 +61,13 @@ class ScriptedSession:
             end_of_turn=kind == 'end',
             yielded=yielded,
             turn_open=self.turn_open,
+            given_words=self.giving,
             context_tokens=100 + len(self.units),
             timings=UnitTimings(prefill=0.01, decode=0.02, speech=0.03),
         )
+
+    def say(self, text: str) -> None:
+        self.given = text
 
     def interrupt(self, heard: Heard) -> None:
         self.heard.append(heard)
@@ -75,7 +88,7 @@ class ScriptedBackend:
     """Implements minicpmo.protocol.Backend."""
 
     capabilities = Capabilities(
-        'scripted', True, True, True, True, True, False, model_id='scripted-1'
+        'scripted', True, True, True, True, True, False, 'scripted-1', says_given_words=True
     )
 
     def __init__(self, script: Sequence[str] = (), gate: threading.Event | None = None) -> None:

@@ -13,6 +13,7 @@ from std_srvs.srv import SetBool, Trigger
 from minicpmo_ros import qos
 from minicpmo_ros.inference_node import InferenceNode
 from minicpmo_ros.msg import (
+    Announcement,
     ContextNote,
     DuplexState,
     Interruption,
@@ -222,10 +223,39 @@ def test_pause_forgets_what_it_hears(make_rig):
     assert [r.unit_index for r in rig.reports] == [1]
 
 
+def test_an_announcement_is_said_in_a_turn_of_its_own_and_is_no_event(make_rig):
+    rig = make_rig([])
+    announce = rig.harness.publisher(Announcement, 'announcement')
+    rig.run(6, speech=0.0)
+    announce.publish(Announcement(source='test', text='The pot is boiling.'))
+    rig.harness.wait(lambda: rig.node._worker._inbox._announcement, 'the announcement')
+    rig.run(1, speech=0.0, first=6)
+    rig.harness.wait(lambda: rig.text, 'the words')
+    assert rig.text[0].data == 'The pot is boiling.' and rig.speech[0].turn_id == 1
+    rig.run(1, speech=0.0, first=7)
+    assert not rig.events and len(rig.text) == 1
+
+
+def test_nothing_is_announced_and_no_turn_begins_while_the_user_speaks(make_rig):
+    rig = make_rig(['say hello'], begin_patience=3.0)
+    announce = rig.harness.publisher(Announcement, 'announcement')
+    announce.publish(Announcement(source='test', text='The pot is boiling.'))
+    rig.harness.wait(lambda: rig.node._worker._inbox._announcement, 'the announcement')
+    speaking = [unit(index) for index in range(3)]
+    for message in speaking:
+        message.user_speaking = True
+    rig.send(*speaking)
+    rig.harness.wait(lambda: len(rig.reports) == 3, 'three units')
+    assert [u.force_listen for u in rig.session.units] == [True] * 3
+    assert not rig.deltas and not rig.session.given, 'dropped: whoever wants it said asks again'
+    rig.run(1, first=3)
+    assert rig.session.units[3].force_listen is False
+
+
 def test_note_reaches_the_next_unit_once(make_rig):
     rig = make_rig([])
     rig.note.publish(ContextNote(source='test', text='  the kettle is on  '))
-    rig.harness.wait(lambda: rig.node._worker._inbox.notes, 'the note')
+    rig.harness.wait(lambda: rig.node._worker._inbox._notes, 'the note')
     rig.run(2)
     assert [u.notes for u in rig.session.units] == [('the kettle is on',), ()]
 

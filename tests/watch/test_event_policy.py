@@ -226,7 +226,7 @@ def test_records_survive_being_written_down():
 )
 def test_two_of_three_answers_begin_and_end_a_happening(answers, changes):
     confirmation = Confirmation()
-    seen = {index: confirmation.update(answer) for index, answer in enumerate(answers)}
+    seen = {index: confirmation.update(answer, index) for index, answer in enumerate(answers)}
     assert {index: change for index, change in seen.items() if change is not None} == changes
 
 
@@ -234,7 +234,41 @@ def test_confidence_is_the_mean_of_the_agreeing_answers():
     confirmation = Confirmation()
     assert math.isnan(confirmation.confidence)
     for answer in (0.8, 0.1, 1.0):
-        confirmation.update(answer)
+        confirmation.update(answer, 0.0)
     assert confirmation.confidence == pytest.approx(0.9)
     confirmation.reset()
     assert not confirmation.confirmed
+
+
+def test_what_could_not_be_said_is_tried_again_and_counts_once(policy):
+    policy.options = replace(policy.options, attempts=3, answer=6.0)
+    policy.report(POT, 0.0)
+    asked = [s for s in range(60) if 'SPEAK' in types(policy.tick(QUIET, float(s)))]
+    assert asked == [0, 6, 12]
+    assert len(policy._said) == 1
+
+
+def test_what_was_said_is_not_said_again(policy):
+    policy.options = replace(policy.options, attempts=3)
+    policy.report(POT, 0.0)
+    assert types(policy.tick(QUIET, 0.0)) == ['SPEAK']
+    policy.spoken('e1', 7, 1)
+    assert not [c for s in range(1, 60) for c in policy.tick(QUIET, float(s))]
+
+
+def test_a_second_try_waits_for_a_pause_and_ends_with_the_patience(policy):
+    policy.options = replace(policy.options, attempts=9)
+    policy.report(POT, 0.0)
+    policy.tick(QUIET, 0.0)
+    busy = Room(user_speaking=True)
+    assert not [c for s in range(1, 30) for c in policy.tick(busy, float(s))]
+    assert types(policy.tick(QUIET, 30.0)) == ['SPEAK']
+    assert types(policy.tick(QUIET, 61.0)) == []
+
+
+def test_answers_of_long_ago_confirm_nothing():
+    confirmation = Confirmation(memory=60.0)
+    assert confirmation.update(0.9, 0.0) is None and confirmation.in_doubt
+    assert confirmation.update(0.9, 100.0) is None
+    assert confirmation.update(0.9, 101.0) is True and not confirmation.in_doubt
+    assert confirmation.update(0.1, 102.0) is None and confirmation.in_doubt

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from minicpmo_ros.errors import LocatedError, WatchError
+from minicpmo_ros.watch.condition import condition_of
 from minicpmo_ros.watch.schedule import Schedule
-from minicpmo_ros.watch.watch import Severity, Watch, WatchKind, condition_of, id_from
+from minicpmo_ros.watch.watch import Severity, Watch, WatchKind, id_from
 from minicpmo_ros.watch.watch_file import load_watch_file, parse_watches
 from minicpmo_ros.watch.watch_list import WatchList
 from minicpmo_ros.watch.watch_store import StoredState, WatchStore

@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Questions to the model between units, and the switch that takes its pictures away."""
+"""What other nodes want of the model: context, announcements, answers; and the camera switch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from minicpmo.protocol import Capabilities
 from minicpmo_ros import qos
 from minicpmo_ros.inference.unit_queue import PendingUnit
 from minicpmo_ros.inference.worker import InferenceWorker
-from minicpmo_ros.msg import WatchAnswer, WatchQuestion
+from minicpmo_ros.msg import Announcement, ContextNote, WatchAnswer, WatchQuestion
 from minicpmo_ros.stamp import time_message
 
-MOST_QUESTION_CHARACTERS = 200
+MOST_CHARACTERS = 400
+ANNOUNCEMENT_NOTE = 'Tell the user now: {text}'
 
 
-class WatchingComponent:
+class RequestComponent:
     """Belongs to the inference node; answers come in the worker's thread.
 
     share: part of a second that questions may take per second.
@@ -34,8 +35,11 @@ class WatchingComponent:
         self._now = node.get_clock().now
         self._answers = node.create_publisher(WatchAnswer, 'watch_answer', qos.EVENT)
         self._supported = node.create_publisher(Bool, 'questions_supported', qos.STATE)
-        node.create_subscription(WatchQuestion, 'watch_question', self._on_question, qos.EVENT)
-        node.create_subscription(Bool, 'camera_enabled', self._on_camera, qos.STATE)
+        subscribe = node.create_subscription
+        subscribe(ContextNote, 'context_note', self._on_note, qos.EVENT)
+        subscribe(Announcement, 'announcement', self._on_announcement, qos.EVENT)
+        subscribe(WatchQuestion, 'watch_question', self._on_question, qos.EVENT)
+        subscribe(Bool, 'camera_enabled', self._on_camera, qos.STATE)
 
     def attach(self, worker: InferenceWorker, capabilities: Capabilities) -> None:
         """Use this worker from now on."""
@@ -62,8 +66,26 @@ class WatchingComponent:
         message.evidence_end = time_message(unit.end)
         self._answers.publish(message)
 
+    def _on_note(self, message: ContextNote) -> None:
+        text = message.text.strip()[:MOST_CHARACTERS]
+        capabilities = self._capabilities
+        if text and capabilities is not None and capabilities.context_notes:
+            self._worker.note(text)
+
+    def _on_announcement(self, message: Announcement) -> None:
+        text = message.text.strip()[:MOST_CHARACTERS]
+        capabilities = self._capabilities
+        if not text or capabilities is None:
+            return
+        if capabilities.says_given_words and not (
+            message.own_words and capabilities.context_notes
+        ):
+            self._worker.announce(text)
+        elif capabilities.context_notes:
+            self._worker.note(ANNOUNCEMENT_NOTE.replace('{text}', text))
+
     def _on_question(self, message: WatchQuestion) -> None:
-        question = message.question.strip()[:MOST_QUESTION_CHARACTERS]
+        question = message.question.strip()[:MOST_CHARACTERS]
         if self._worker is None or self._capabilities is None or not question:
             return
         if self._capabilities.yes_no_questions:
