@@ -9,6 +9,7 @@ import torch
 
 from minicpmo.audio_input import UNIT_SAMPLES
 from minicpmo.duplex import DuplexSession
+from minicpmo.errors import ContextOverflowError
 from minicpmo.protocol import Unit
 
 
@@ -25,8 +26,12 @@ def warm_up(session: DuplexSession, hears: bool, picture_side: int) -> None:
     # The first second of a stream has another shape than the next.
     for index in range(2):
         pictures = (picture,) if picture_side else ()
-        if silence is not None or pictures:
+        if silence is None and not pictures:
+            continue
+        try:
             session.step(Unit(index, silence, pictures, force_listen=True))
+        except ContextOverflowError:
+            break  # so small a context is reported when a real unit does not fit
     if session.speech is not None:
         width = session.conversation.stream.model.config.hidden_size
         cache = session.conversation.stream.cache
