@@ -22,7 +22,7 @@ NANOSECONDS = 1e9
 
 
 class VirtualClock:
-    """A steady clock [s] that is set, and runs with the processor time of the working thread."""
+    """A steady clock [s] that is set, and runs with the processor time of what is done."""
 
     def __init__(self) -> None:
         self._now = 0.0
