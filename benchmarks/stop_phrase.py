@@ -23,7 +23,9 @@ from benchmarks.barge_in_simulation.material import (
 )
 from minicpmo_ros.stop_phrase.spotter import StopPhraseSpotter
 from training.nano import sound
-from training.stop_phrase import phrase_data
+from training.stop_phrase import phrase_data, phrase_voice
+from training.stop_phrase.phrase_text import LOOK_ALIKES, PHRASES
+from training.stop_phrase.phrase_voice import VoiceSet
 
 RATE = 16000
 FRAME = 512

@@ -54,18 +54,15 @@ class BargeInConfig:
         0.8, 'speech that goes on longer than this is an interruption', 0.1, 5.0, unit='s'
     )
     fade: float = parameter(
-        0.35, 'silence after shorter speech that lets the robot go on', 0.1, 5.0, unit='s'
-    )
-    long_fade: float = parameter(
         0.5,
-        'the same after speech of more than half the length of a backchannel: people pause'
-        ' between two clauses',
+        'silence after shorter speech that lets the robot go on; people pause as long after'
+        ' "wait," or "hold on,"',
         0.1,
         5.0,
         unit='s',
     )
     density: float = parameter(
-        0.4, 'part of the frames since the onset that an interruption must fill', 0.05, 1.0
+        0.4, 'part of the time since the onset that loud speech must fill', 0.05, 1.0
     )
     pause_limit: float = parameter(2.0, 'longest pause without a verdict', 0.2, 30.0, unit='s')
     distance: str = parameter(
@@ -97,6 +94,14 @@ class BargeInConfig:
         ' weakens them then; going on takes the full level',
         0.0,
         60.0,
+        unit='dB',
+    )
+    bystander_margin: float = parameter(
+        3.0,
+        'how far above a television or other people somebody must be, once those have paused the'
+        ' robot in vain',
+        0.0,
+        30.0,
         unit='dB',
     )
     patience: float = parameter(

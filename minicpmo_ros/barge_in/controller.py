@@ -14,7 +14,7 @@ from minicpmo_ros.barge_in.heard_speech import HeardSpeech
 from minicpmo_ros.barge_in.noise_floor import NoiseFloor
 from minicpmo_ros.barge_in.policy import Input, Output, Policy, State
 from minicpmo_ros.barge_in.speaker_level import SpeakerLevel
-from minicpmo_ros.barge_in.speech_evidence import SpeechEvidence, SpeechFrame
+from minicpmo_ros.barge_in.speech_evidence import FrameVerdict, SpeechEvidence, SpeechFrame
 from minicpmo_ros.epoch_gate import EpochGate
 
 # The room still rings this long after the loudspeaker fell silent [s].
@@ -95,6 +95,7 @@ class BargeInController:
         self.policy = Policy()
         self.noise_floor = NoiseFloor()
         self.speaker_level = SpeakerLevel()
+        self.bystander_level = SpeakerLevel()
         self.heard = HeardSpeech()
         self._evidence = SpeechEvidence(self.config)
         self._gate = EpochGate()
@@ -132,7 +133,7 @@ class BargeInController:
         if self.config.mode != OPEN:
             return []
         self._forget_patience(frame.time)
-        event = self._evidence.update(frame, self._counts(frame), self._onset(frame.time))
+        event = self._evidence.update(frame, self._judge(frame), self._onset(frame.time))
         return self._speech_event(event, frame.time, frame.probability)
 
     def tick(self, time: float) -> list[Command]:
@@ -174,24 +175,37 @@ class BargeInController:
         self.policy.reset()
         self.noise_floor.reset()
         self.speaker_level.reset()
+        self.bystander_level.reset()
         self.heard.reset()
         self._evidence.reset()
         self._seen = _Observed(epoch=self._gate.voided)
 
-    def _counts(self, frame: SpeechFrame) -> bool:
-        """Return whether a frame is speech of a person near enough."""
+    def _judge(self, frame: SpeechFrame) -> FrameVerdict:
+        """Return what a frame is good for, by its level and the probability of speech."""
         config = self.config
         overlap = frame.time <= self._seen.heard_until
-        speaker = self.speaker_level.at(frame.time, config.speaker_memory)
-        if overlap:
-            speaker -= config.overlap_allowance
-        floor = max(
+        holds = frame.probability >= config.overlap_threshold and not (
+            frame.level < self._floor(frame.time, config.overlap_allowance)
+        )
+        loud = frame.probability >= config.threshold and not (
+            frame.level < self._floor(frame.time, 0.0)
+        )
+        return FrameVerdict(counts=holds if overlap else loud, holds=holds or loud, loud=loud)
+
+    def _floor(self, time: float, allowance: float) -> float:
+        """Return the quietest level that belongs to a person near enough [dBFS].
+
+        :param allowance: how much farther below the person answered last it may be [dB].
+        """
+        config = self.config
+        speaker = self.speaker_level.at(time, config.speaker_memory)
+        bystander = self.bystander_level.at(time, config.patience_memory)
+        return max(
             config.minimum_level,
             self.noise_floor.level + config.noise_margin,
-            speaker - config.speaker_margin,
+            speaker - config.speaker_margin - allowance,
+            bystander + config.bystander_margin,
         )
-        threshold = config.overlap_threshold if overlap else config.threshold
-        return frame.probability >= threshold and not frame.level < floor
 
     def _onset(self, time: float) -> float:
         """Return the evidence that an onset takes now [s]."""
@@ -209,6 +223,7 @@ class BargeInController:
         if event is None:
             return []
         if event is Input.FADED and self.state is State.PAUSED:
+            self.bystander_level.learn(time, self._evidence.bystander)
             self._seen.pauses_in_vain += 1
             self._seen.last_in_vain = time
         if event is Input.SUSTAINED:

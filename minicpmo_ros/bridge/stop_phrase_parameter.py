@@ -19,7 +19,12 @@ class StopPhraseGroup:
         'those that count, e.g. stop, stopp, para; empty for all that are known',
         read_only=True,
     )
-    threshold: float = parameter(0.7, 'probability that makes a phrase certain', 0.5, 0.999)
+    threshold: float = parameter(
+        0.5,
+        'probability that makes a phrase certain; more means fewer false alarms and fewer hits',
+        0.05,
+        0.999,
+    )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 import math
 from typing import Optional
@@ -31,6 +32,8 @@ from minicpmo_ros.sound_device.speech_detector import (
 )
 
 BLOCK_SAMPLES = 320
+# Frames of 10 ms that a frame of the detector spans.
+NEAR_END_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class AudioEngine:
         self._microphone = np.zeros(0, np.int16)
         self._reference = np.zeros(0, np.int16)
         self._clean = np.zeros(0, np.int16)
+        self._near_end: deque[float] = deque(maxlen=NEAR_END_FRAMES)
         self._outgoing = np.zeros(0, np.int16)
         self._blocks_begin = self._samples
         self.rendered_level = SILENCE_LEVEL
@@ -172,6 +176,7 @@ class AudioEngine:
             self.microphone_ring.append(raw)
             clean = self._canceller.process(self._reference[span], raw)
             self._clean = np.concatenate([self._clean, clean])
+            self._near_end.append(self._canceller.near_end)
             if self.keep_blocks:
                 self._outgoing = np.concatenate([self._outgoing, clean])
         self._microphone = self._microphone[frames * FRAME_SAMPLES :]
@@ -193,7 +198,9 @@ class AudioEngine:
             samples, self._clean = self._clean[:DETECTOR_SAMPLES], self._clean[DETECTOR_SAMPLES:]
             begin, self._samples = self._samples, self._samples + DETECTOR_SAMPLES
             raw = self.microphone_ring.read(begin, begin + DETECTOR_SAMPLES)
-            result.append(AudioFrame(begin, samples, raw, self._detector.process(begin, samples)))
+            near_end = sum(self._near_end) / len(self._near_end)
+            detection = self._detector.process(begin, samples, near_end)
+            result.append(AudioFrame(begin, samples, raw, detection))
         return result
 
     def _usable(self, microphone: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from typing import Protocol
 
 import numpy as np
@@ -32,7 +33,12 @@ class EchoCancellation(enum.Enum):
 
 
 class EchoCanceller(Protocol):
-    """Takes 10 ms of loudspeaker and microphone at a time."""
+    """Takes 10 ms of loudspeaker and microphone at a time.
+
+    near_end: how far what is left is above the echo expected in it [dB]; infinity when unknown.
+    """
+
+    near_end: float
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal without echo, int16 [160] at 16 kHz.
@@ -52,6 +58,8 @@ class EchoCanceller(Protocol):
 class NoEchoCanceller:
     """Passes the microphone on; for hardware cancellation and for none."""
 
+    near_end = math.inf
+
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal as it is."""
         return microphone
@@ -69,6 +77,8 @@ class WebRtcEchoCanceller:
     The loudspeaker's frame must arrive before its echo does: a reference that is 30 ms late costs
     20 dB. That is why both sides come in one call.
     """
+
+    near_end = math.inf
 
     def __init__(self, noise_suppression: bool = False) -> None:
         self._noise_suppression = noise_suppression
@@ -117,6 +127,7 @@ class CascadedEchoCanceller:
         self._behind = WebRtcEchoCanceller(noise_suppression)
         self._alone = WebRtcEchoCanceller(noise_suppression)
         self._frames_heard = 0
+        self.near_end = math.inf
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal without echo, int16 [160]."""
@@ -124,6 +135,7 @@ class CascadedEchoCanceller:
         limited = np.clip(residual * 32768.0, -32768.0, 32767.0).astype(np.int16)
         clean = self._behind.process(rendered, limited)
         if self._frames_heard >= FRAMES_TO_LEARN:
+            self.near_end = self._filter.near_end
             return clean
         self._frames_heard += int(np.abs(rendered).max(initial=0)) > AUDIBLE
         return self._alone.process(rendered, microphone)
@@ -139,6 +151,7 @@ class CascadedEchoCanceller:
         self._behind.reset()
         self._alone.reset()
         self._frames_heard = 0
+        self.near_end = math.inf
 
 
 def _to_float(samples: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ from minicpmo_ros.epoch_gate import EpochGate
 
 # Length of the ramp that avoids a click when the sound is cut or comes back [s].
 RAMP_SECONDS = 0.004
+# A shorter silence inside a turn is no underrun [s].
+UNDERRUN_SECONDS = 0.02
 # What the device may hold beyond real time [s].
 AHEAD_SECONDS = 0.3
 # A pause that nobody ends, e.g. because the bridge died, ends itself [s].
@@ -52,7 +54,7 @@ class PlaybackState:
     paused: bool = False
     played: float = 0.0
     queued: float = 0.0
-    underruns: int = 0
+    underruns: int = 0  # silences of more than 20 ms inside a turn
 
 
 @dataclass
@@ -106,6 +108,7 @@ class PlaybackQueue:
         self._paused_samples = 0
         self._sounding = False  # the last block ended with speech
         self._turn_open = False  # speech of the turn is still to come
+        self._starved = 0  # samples of silence since the speech of an open turn ran out
         self._underruns = 0
 
     def push(self, piece: SpeechPiece) -> bool:
@@ -191,15 +194,28 @@ class PlaybackQueue:
                 elif self._sounding:
                     self._fade_out(block)
                 return block
-            begins = not self._sounding
+            begins, turn_id = not self._sounding, self._turn_id
             filled = self._take(block)
             if begins and filled:
                 length = min(self._ramp, filled)
                 block[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
-            if filled < count and self._turn_open and self._sounding:
-                self._underruns += 1
+            self._note_starvation(filled, count, turn_id)
             self._sounding = filled == count
         return block
+
+    def _note_starvation(self, filled: int, count: int, turn_id: int) -> None:
+        """Count an underrun when a turn goes on after silence.
+
+        Speech that runs out may as well be over: the end of a turn is often known only later.
+        """
+        if filled:
+            late = self._starved > UNDERRUN_SECONDS * self.sample_rate
+            self._underruns += late and turn_id == self._turn_id
+            self._starved = 0
+        if not self._turn_open:
+            self._starved = 0
+        elif filled < count and (filled or self._sounding or self._starved):
+            self._starved += count - filled
 
     def _take(self, block: np.ndarray) -> int:
         """Move ready samples into the block and return how many."""
@@ -273,6 +289,7 @@ class PlaybackQueue:
             self._ready.clear()
             self._resampler = None
             self._sounding = False
+            self._starved = 0
 
     def state(self) -> PlaybackState:
         """Return what was handed to the device so far and what waits."""

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import math
 import os
 from typing import Optional, Protocol
 
@@ -13,6 +14,8 @@ import numpy as np
 SAMPLE_RATE = 16000
 FRAME_SAMPLES = 512
 SILENCE_LEVEL = -120.0
+# Sound less than this above the echo that is expected to be left is taken for echo [dB].
+ECHO_MARGIN = 2.0
 
 
 class SpeechModel(Protocol):
@@ -65,14 +68,20 @@ class SpeechDetector:
         self._model = model or _silero()
         self.reset()
 
-    def process(self, begin: int, samples: np.ndarray) -> Detection:
+    def process(
+        self, begin: int, samples: np.ndarray, near_end: float = math.inf
+    ) -> Detection:
         """Judge one frame.
 
         :param begin: number of its first sample.
         :param samples: int16 [512] at 16 kHz.
+        :param near_end: how far it is above the echo expected in it [dB]; what the robot itself
+            says must not count as speech.
         """
         assert samples.dtype == np.int16 and samples.size == FRAME_SAMPLES
         probability = float(self._model.process_chunk(samples.tobytes()))
+        if near_end < ECHO_MARGIN:
+            probability = 0.0
         if probability >= self.threshold:
             if not self._active:
                 self._onset = begin

@@ -11,7 +11,7 @@ import numpy as np
 
 from minicpmo_ros.stop_phrase.log_mel import BANDS
 
-FRAMES = 120  # a window of 1.2 s
+FRAMES = 130  # a window of 1.3 s
 STRIDES = (2, 2, 1)
 WEIGHTS = Path(__file__).with_name('weights.safetensors')
 
