@@ -66,7 +66,8 @@ def homes(arguments: argparse.Namespace) -> Iterator[NanoHome]:
     clips = people(SEED)
     for index in range(arguments.hours + arguments.empty_hours):
         eventful = index < arguments.hours
-        yield NanoHome(SEED + index, arguments.seconds, clips, eventful)
+        rendered = not arguments.oracle
+        yield NanoHome(SEED + index, arguments.seconds, clips, eventful, rendered)
 
 
 def open_session(

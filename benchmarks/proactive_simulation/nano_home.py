@@ -72,12 +72,14 @@ class NanoHome:
 
     clips: sentences that people say, int16 [n] at 16 kHz.
     eventful: false: nothing that is watched for happens.
+    rendered: false: no pictures, for who does not look at them.
     """
 
     seed: int
     seconds_long: int
     clips: list[np.ndarray]
     eventful: bool = True
+    rendered: bool = True
     truth: Truth = field(init=False)
     _states: list[tuple[float, SceneState]] = field(default_factory=list)
     _spoken: list[tuple[float, int]] = field(default_factory=list)
@@ -108,8 +110,10 @@ class NanoHome:
             while following < len(self._states) and self._states[following][0] < index + 1.0:
                 following += 1
             state = self._states[following - 1][1]
-            frame = render(self._layouts[state.room], state, rng, CAMERA_SIZE)
-            yield Second(sound[begin : begin + SAMPLE_RATE], _jpeg(frame))
+            picture = b''
+            if self.rendered:
+                picture = _jpeg(render(self._layouts[state.room], state, rng, CAMERA_SIZE))
+            yield Second(sound[begin : begin + SAMPLE_RATE], picture)
 
     def _plan(self) -> None:
         plan = _Plan(self._rng, self.seconds_long, self.eventful)

@@ -32,7 +32,7 @@ def no_rendering(monkeypatch):
 @pytest.fixture
 def play(tmp_path):
     def run(session=None, mode=ASKS, recording=None, **errors):
-        recording = recording or NanoHome(3, SECONDS, [CLIP])
+        recording = recording or NanoHome(3, SECONDS, [CLIP], rendered=False)
         session = session or OracleSession(recording.truth, **errors)
         observer = Assistant(session, CAPABILITIES, tmp_path, mode).play(recording)
         verdict = Verdict()
