@@ -37,7 +37,9 @@ def _scene(random: np.random.Generator, sounds: Sounds, clip: np.ndarray) -> np.
     lead = (FRAMES * HOP) + SAMPLE_RATE // 4
     scene = np.zeros(lead + wet.size + SAMPLE_RATE // 2, np.float32)
     scene[lead : lead + wet.size] = wet
-    noises = [background(random, sounds, SAMPLE_RATE) for _ in range(scene.size // SAMPLE_RATE + 1)]
+    noises = [
+        background(random, sounds, SAMPLE_RATE) for _ in range(scene.size // SAMPLE_RATE + 1)
+    ]
     return scene + np.concatenate(noises)[: scene.size]
 
 
@@ -50,7 +52,7 @@ def _highest(
     return np.array([posteriors(network, scene).max(axis=0) for scene in scenes]), hours
 
 
-def calibrate(seed: int, tensors: dict, scale: float = 0.5) -> dict[str, dict[str, float]]:
+def calibrate(seed: int, tensors: dict, scale: float = 0.4) -> dict[str, dict[str, float]]:
     """Move the output biases so that 0.5 is the right threshold of every phrase.
 
     :param tensors: the weights as tensors of torch; ``output.bias`` is changed in place.
