@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure response latency (M5) and endurance (M8) with the real model through the real nodes.
 
-python benchmarks/conversation.py [--minutes 20] [--period 30] [--output FOLDER]
+python benchmarks/conversation.py [--minutes 20] [--period 30] [--early-close off|on|alternate]
 
 Starts the assistant without a sound card, asks it a question every half minute over the topic
-``audio``, and listens to what its loudspeaker would play.
+``audio``, and listens to what its loudspeaker would play. With ``alternate`` every other question
+is asked with ``close_on_speech_end`` of the perception node: both ways meet the same load.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from typing import Optional
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from rcl_interfaces.msg import Parameter as ParameterMessage
+from rcl_interfaces.msg import ParameterType, ParameterValue
+from rcl_interfaces.srv import SetParameters
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -57,6 +61,8 @@ class Observation:
     """What was seen; times on the monotonic clock [s]."""
 
     question_ends: list[float] = field(default_factory=list)
+    early_close: list[bool] = field(default_factory=list)  # while the question was asked
+    loads: list[float] = field(default_factory=list)  # of the machine, 1 min average
     sound_begins: list[float] = field(default_factory=list)
     units: int = 0
     late_units: int = 0
@@ -70,10 +76,11 @@ class Observation:
 class Examiner(Node):
     """Plays the microphone and watches the loudspeaker."""
 
-    def __init__(self, period: float) -> None:
+    def __init__(self, early_close: str) -> None:
         super().__init__('examiner', namespace=NAMESPACE)
         self.seen = Observation()
-        self._period = period
+        self._early_close = early_close
+        self._perception = self.create_client(SetParameters, 'perception_node/set_parameters')
         self._playing = False
         self._rendered = np.zeros(0, np.float32)
         self._number = 0
@@ -89,10 +96,22 @@ class Examiner(Node):
 
     def ask(self, now: float) -> None:
         """Begin the next question."""
-        clip = self._questions[self._number % len(self._questions)]
+        lap, place = divmod(self._number, len(self._questions))
+        clip = self._questions[place]
+        alternate = self._early_close == 'alternate'
+        early = (lap + place) % 2 == 1 if alternate else self._early_close == 'on'
+        if self._early_close != 'off':
+            self._set_early_close(early)
         self._number += 1
+        self.seen.early_close.append(early)
+        self.seen.loads.append(os.getloadavg()[0])
         self._rendered = clip
         self.seen.question_ends.append(now + clip.size / RATE)
+
+    def _set_early_close(self, enabled: bool) -> None:
+        value = ParameterValue(type=ParameterType.PARAMETER_BOOL, bool_value=enabled)
+        parameter = ParameterMessage(name='close_on_speech_end', value=value)
+        self._perception.call_async(SetParameters.Request(parameters=[parameter]))
 
     def send_block(self) -> None:
         """Publish 20 ms of the microphone, and once a second what the samples are."""
@@ -168,22 +187,34 @@ def latencies(seen: Observation) -> list[Optional[float]]:
     return result
 
 
-def summary(seen: Observation, minutes: float) -> dict[str, object]:
-    """Return M5 and M8."""
-    answered = [value for value in latencies(seen) if value is not None]
-    asked = len(seen.question_ends)
-    spread = {}
+def response(values: Sequence[Optional[float]]) -> dict[str, object]:
+    """Return M5 of some questions."""
+    answered = [value for value in values if value is not None]
+    result: dict[str, object] = {'questions': len(values), 'answered': len(answered)}
     if answered:
-        spread = {
-            'p50': round(float(np.percentile(answered, 50)), 3),
-            'p95': round(float(np.percentile(answered, 95)), 3),
-            'max': round(max(answered), 3),
-        }
+        result['p50'] = round(float(np.percentile(answered, 50)), 3)
+        result['p95'] = round(float(np.percentile(answered, 95)), 3)
+        result['max'] = round(max(answered), 3)
+    return result
+
+
+def summary(seen: Observation, minutes: float) -> dict[str, object]:
+    """Return M5, apart for both ways of ending a unit, and M8."""
+    pairs = list(zip(latencies(seen), seen.early_close, strict=True))
+    answers = {
+        name: response([value for value, early in pairs if early == is_early])
+        for name, is_early in (('full units', False), ('units closed early', True))
+        if any(early == is_early for _, early in pairs)
+    }
     return {
+        'date': time.strftime('%Y-%m-%d', time.gmtime()),
         'minutes': minutes,
-        'questions': asked,
-        'M5 response latency [s]': {'n': len(answered), **spread},
-        'M5 no response': round(1.0 - len(answered) / asked, 4) if asked else None,
+        'processors': os.cpu_count(),
+        'load, median and highest': [
+            round(float(np.median(seen.loads)), 1),
+            round(max(seen.loads), 1),
+        ],
+        'M5 response latency [s]': answers,
         'M8 units': seen.units,
         'M8 late units': round(seen.late_units / max(seen.units, 1), 4),
         'M8 underruns per unit': round(seen.underruns / max(seen.units, 1), 4),
@@ -236,12 +267,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--minutes', type=float, default=20.0)
     parser.add_argument('--period', type=float, default=30.0, help='between questions [s]')
+    parser.add_argument('--early-close', default='alternate', choices=('off', 'on', 'alternate'))
     parser.add_argument('--output', type=Path, default=OUTPUT)
     options = parser.parse_args(arguments)
     os.environ.setdefault('ROS_DOMAIN_ID', str(100 + os.getpid() % 100))
     assistant = start_assistant()
     rclpy.init()
-    node = Examiner(options.period)
+    node = Examiner(options.early_close)
     try:
         examine(node, options.minutes, options.period)
         result = summary(node.seen, options.minutes)

@@ -24,11 +24,13 @@ from benchmarks.barge_in_simulation.material import (
 from minicpmo_ros.stop_phrase.spotter import StopPhraseSpotter
 from training.nano import sound
 from training.stop_phrase import phrase_data, phrase_voice
+from training.stop_phrase.phrase_data import Sounds
 from training.stop_phrase.phrase_text import LOOK_ALIKES, PHRASES
 from training.stop_phrase.phrase_voice import VoiceSet
 
 RATE = 16000
 FRAME = 512
+LONGEST_CLIP = 10  # [s], shorter than the noises
 RESULT = Path(__file__).parent / 'results' / 'stop_phrase.json'
 
 
@@ -46,9 +48,9 @@ def heard(spotter: StopPhraseSpotter, samples: np.ndarray) -> list[tuple[float, 
 def measure_hits(voices: int, noise_level: float) -> dict[str, dict]:
     """Return hits, confusions and delays by phrase."""
     random = np.random.default_rng(99)
-    names = list(phrase_data.PHRASES)
+    names = list(PHRASES)
     rows = {name: {'n': 0, 'hits': 0, 'other phrase': 0, 'delays': []} for name in names}
-    for label, clip in phrase_data.phrases(random, voices, held_out=True):
+    for label, clip in phrase_voice.phrases(random, voices, VoiceSet.HELD_OUT):
         name = names[label - 1]
         wet = sound.convolve(clip, sound.room_response(random))
         scene = np.zeros(3 * RATE + wet.size, np.float32)
@@ -67,18 +69,18 @@ def measure_hits(voices: int, noise_level: float) -> dict[str, dict]:
     return rows
 
 
-def measure_false_alarms(minutes: float, texts: dict[str, tuple[str, ...]]) -> dict[str, object]:
-    """Return false alarms an hour in speech of held-out voices with music and noises."""
+def measure_false_alarms(minutes: float, clips: list[np.ndarray]) -> dict[str, object]:
+    """Return false alarms an hour in clips of held-out voices with music and noises."""
     random = np.random.default_rng(7)
-    clips = phrase_data.others(random, 2, True, (texts,))
+    sounds = Sounds([], [], [], phrase_data.make_backgrounds(random, 45))
     spotter, found, seconds = StopPhraseSpotter(), Counter(), 0.0
-    order = []
+    order: list[int] = []
     while seconds < minutes * 60.0:
         order = order or list(random.permutation(len(clips)))
         clip = phrase_data.in_a_room(random, clips[order.pop()])
         gap = np.zeros(int(random.uniform(0.2, 1.0) * RATE), np.float32)
-        scene = np.concatenate([clip, gap])
-        scene += phrase_data.background(random, scene.size)
+        scene = np.concatenate([clip, gap])[: LONGEST_CLIP * RATE]
+        scene += phrase_data.background(random, sounds, scene.size)
         seconds += scene.size / RATE
         found.update(phrase for _, phrase in heard(spotter, scene))
     per_hour = sum(found.values()) / (seconds / 3600.0)
@@ -89,7 +91,7 @@ def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--voices', type=int, default=30)
-    parser.add_argument('--minutes', type=float, default=20.0)
+    parser.add_argument('--minutes', type=float, default=60.0)
     options = parser.parse_args()
     result = {'date': time.strftime('%Y-%m-%d', time.gmtime())}
     for name, level in (('quiet room', -40.0), ('noise 10 dB below speech', -10.0)):
@@ -97,12 +99,16 @@ def main() -> None:
         print(name)
         for phrase, row in result[name].items():
             print(f'  {phrase:10s} {row}')
+    random = np.random.default_rng(11)
     ordinary = {'en': ANSWERS + INTERRUPTIONS + CONVERSATION + BROADCAST}
-    for name, texts in (
-        ('false alarms, sentences never trained on', ordinary),
-        ('false alarms, look-alikes only', phrase_data.LOOK_ALIKES),
+    spoken = phrase_voice.look_alikes(random, 2, VoiceSet.HELD_OUT, ordinary)
+    spoken += phrase_voice.running_speech(random, 60, VoiceSet.HELD_OUT)
+    alike = phrase_voice.look_alikes(random, 1, VoiceSet.HELD_OUT, LOOK_ALIKES)
+    for name, clips, minutes in (
+        ('false alarms, running speech', spoken, options.minutes),
+        ('false alarms, look-alikes only', alike, options.minutes / 4),
     ):
-        result[name] = measure_false_alarms(options.minutes, texts)
+        result[name] = measure_false_alarms(minutes, clips)
         print(name, result[name])
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n')

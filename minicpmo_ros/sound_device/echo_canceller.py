@@ -14,6 +14,8 @@ from minicpmo_ros.sound_device.echo_filter import FRAME_SAMPLES, SAMPLE_RATE, Ec
 
 # Sound of the robot after which the linear filter knows the room: 1.5 s in frames of 10 ms.
 FRAMES_TO_LEARN = 150
+# Sound after which it knows how much echo it leaves: 1 s. Before, it expects too much.
+FRAMES_TO_JUDGE = 100
 AUDIBLE = 100  # of 32768
 
 
@@ -134,8 +136,9 @@ class CascadedEchoCanceller:
         residual = self._filter.process(_to_float(rendered), _to_float(microphone))
         limited = np.clip(residual * 32768.0, -32768.0, 32767.0).astype(np.int16)
         clean = self._behind.process(rendered, limited)
-        if self._frames_heard >= FRAMES_TO_LEARN:
+        if self._frames_heard >= FRAMES_TO_JUDGE:
             self.near_end = self._filter.near_end
+        if self._frames_heard >= FRAMES_TO_LEARN:
             return clean
         self._frames_heard += int(np.abs(rendered).max(initial=0)) > AUDIBLE
         return self._alone.process(rendered, microphone)

@@ -5,8 +5,9 @@
 AEC3 is made for people who listen: what might be echo is suppressed, and with it most of what a
 user says under a loud echo. With 12 dB of the echo taken off linearly before, it hardly needs to.
 The filter is a partitioned block Kalman filter in the frequency domain: its step size falls by
-itself while the user speaks, so it needs no double-talk detector. What it still does not know about the room says how
-much echo to expect in the rest; what is far above that is somebody else (``near_end``).
+itself while the user speaks, so it needs no double-talk detector. What it still does not know
+about the room says how much echo to expect in the rest; what is far above that is somebody else
+(``near_end``).
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ class SpeechDetector:
         self._model = model or _silero()
         self.reset()
 
-    def process(
-        self, begin: int, samples: np.ndarray, near_end: float = math.inf
-    ) -> Detection:
+    def process(self, begin: int, samples: np.ndarray, near_end: float = math.inf) -> Detection:
         """Judge one frame.
 
         :param begin: number of its first sample.

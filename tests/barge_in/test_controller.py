@@ -120,6 +120,16 @@ def test_somebody_far_below_the_known_speaker_only_pauses():
     assert Output.CONFIRM not in scene.stages
 
 
+def test_a_television_that_begins_pauses_the_robot_only_once():
+    scene = Scene()
+    scene.controller.speaker_level.learn(scene.time, [-20.0] * 20)
+    scene.speak()
+    scene.frames(4.0, level=-34.0)  # 14 dB below: enough for a pause, too little for more
+    assert scene.stages == [Output.PAUSE, Output.RESUME]
+    scene.frames(1.5, level=-20.0)
+    assert scene.stages[2:] == [Output.PAUSE, Output.CONFIRM]
+
+
 def test_a_known_speaker_is_forgotten():
     scene = Scene(speaker_memory=5.0)
     scene.frames(2.0, level=-25.0)

@@ -71,7 +71,9 @@ def test_sparse_frames_after_an_onset_are_given_up():
 def test_tick_ends_speech_when_the_detector_falls_silent():
     evidence = SpeechEvidence(CONFIG)
     for number in range(4):
-        evidence.update(SpeechFrame(number * FRAME_SECONDS, 0.9, -30.0), VERDICTS['1'], CONFIG.onset)
+        evidence.update(
+            SpeechFrame(number * FRAME_SECONDS, 0.9, -30.0), VERDICTS['1'], CONFIG.onset
+        )
     assert evidence.opened
     assert evidence.tick(0.2) is None
     assert evidence.tick(0.096 + CONFIG.fade) is Input.FADED

@@ -69,3 +69,15 @@ def test_reset_forgets_the_room():
     filter_.reset()
     microphone, residual = loop(filter_, response(), 0.02)
     assert residual == pytest.approx(microphone[: residual.size], abs=1e-6)
+
+
+def test_the_own_echo_is_expected_and_a_user_stands_out():
+    far = np.random.default_rng(1).normal(0.0, 0.1, 5 * 16000).astype(np.float32)
+    microphone = np.convolve(far, response())[: far.size].astype(np.float32)
+    user = np.random.default_rng(9).normal(0.0, 0.05, 16000).astype(np.float32)
+    microphone[64000:80000] += user
+    filter_, near_end = EchoFilter(), []
+    for at in range(0, far.size - BLOCK + 1, BLOCK):
+        filter_.process(far[at : at + BLOCK], microphone[at : at + BLOCK])
+        near_end.append(filter_.near_end)
+    assert np.mean(near_end[200:400]) < 2.0 < 6.0 < np.mean(near_end[410:500])

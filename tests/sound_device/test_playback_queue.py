@@ -144,6 +144,26 @@ def test_silence_after_the_last_piece_is_no_underrun():
     assert queue.state().underruns == 0
 
 
+def test_an_end_of_turn_that_comes_late_is_no_underrun():
+    queue = PlaybackQueue(RATE)
+    queue.push(piece(index=0))
+    render(queue, 0.5)
+    queue.push(piece(index=1, seconds=0.0, last=True))
+    queue.push(piece(turn=2, index=0, last=True))
+    render(queue, 0.3)
+    assert queue.state().underruns == 0
+
+
+@pytest.mark.parametrize('gap, underruns', [(0.01, 0), (0.05, 1)])
+def test_an_underrun_is_a_silence_of_more_than_20_ms(gap, underruns):
+    queue = PlaybackQueue(RATE)
+    queue.push(piece(index=0))
+    render(queue, 0.1 + gap)
+    queue.push(piece(index=1, last=True))
+    render(queue, 0.3)
+    assert queue.state().underruns == underruns
+
+
 @pytest.mark.parametrize(
     'bad, counter',
     [

@@ -13,7 +13,7 @@ from training.stop_phrase.phrase_data import Sounds, background, in_a_room
 from training.stop_phrase.phrase_text import PHRASES
 from training.stop_phrase.phrase_voice import VoiceSet
 
-THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.96, 0.98)
+THRESHOLDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97)
 # What a false alarm an hour costs, in missed phrases: in running speech, and in look-alikes.
 RUNNING_COST, LOOK_ALIKE_COST = 0.02, 0.0005
 
@@ -37,7 +37,9 @@ def _scene(random: np.random.Generator, sounds: Sounds, clip: np.ndarray) -> np.
     lead = (FRAMES * HOP) + SAMPLE_RATE // 4
     scene = np.zeros(lead + wet.size + SAMPLE_RATE // 2, np.float32)
     scene[lead : lead + wet.size] = wet
-    noises = [background(random, sounds, SAMPLE_RATE) for _ in range(scene.size // SAMPLE_RATE + 1)]
+    noises = [
+        background(random, sounds, SAMPLE_RATE) for _ in range(scene.size // SAMPLE_RATE + 1)
+    ]
     return scene + np.concatenate(noises)[: scene.size]
 
 
@@ -50,7 +52,7 @@ def _highest(
     return np.array([posteriors(network, scene).max(axis=0) for scene in scenes]), hours
 
 
-def calibrate(seed: int, tensors: dict, scale: float = 0.5) -> dict[str, dict[str, float]]:
+def calibrate(seed: int, tensors: dict, scale: float = 1.0) -> dict[str, dict[str, float]]:
     """Move the output biases so that 0.5 is the right threshold of every phrase.
 
     :param tensors: the weights as tensors of torch; ``output.bias`` is changed in place.

@@ -104,7 +104,7 @@ def near_misses(random: np.random.Generator, count: int, voices: VoiceSet) -> li
 
 
 def running_speech(random: np.random.Generator, count: int, voices: VoiceSet) -> list[np.ndarray]:
-    """Return so many random sentences, half of them English, and requests to the robot, float32."""
+    """Return so many random sentences and requests to the robot, mostly English, float32."""
     orders, jobs = requests(), []
     for number in range(count):
         language = 'en' if number % 2 else str(random.choice(LANGUAGES))
