@@ -18,6 +18,7 @@ _SHOWN = {
     'vision': ('people', 'fallen', 'ball', 'cube', 'cup'),
     'language_symbolic': ('accuracy', 'request_accuracy', 'scene_accuracy'),
     'language': ('accuracy', 'request_accuracy', 'scene_accuracy'),
+    'hearing': ('accuracy', 'request_accuracy', 'question_accuracy'),
 }
 
 Curve = list[dict[str, float]]

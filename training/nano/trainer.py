@@ -88,6 +88,8 @@ class Trainer:
         Returns:
             Running averages of the values to watch.
         """
+        if self._schedule.steps == 0 and not self._checkpoint.exists():
+            self._save(0)  # a stage that only passes on what it began with
         progress, start = Progress(self._name, self._schedule.steps), time.monotonic()
         steps = range(self.first, self._schedule.steps)
         for step, batch in zip(steps, batches, strict=False):
