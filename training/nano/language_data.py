@@ -27,6 +27,7 @@ from training.nano.question import Question, classes_of, draw_question
 from training.nano.renderer import ATTRIBUTES
 from training.nano.size import NANO
 from training.nano.stream import Stream
+from training.nano.watch_note import note, open_watches
 
 WINDOW_UNITS = 25  # 24 remembered and the one being decided
 SYSTEM_PROMPT = 'Streaming Omni Conversation.'
@@ -36,6 +37,8 @@ IGNORED = -100
 _SILENT_SHARE = 0.15  # of the cuts without a word that are used
 _ASKED_SHARE = 0.5  # of those with answers but nothing said unasked
 _RARE_WEIGHT = 4.0  # of the decision to speak unasked or to yield
+_NOTED_SHARE = 0.5  # of the cuts in which the program states the open watches
+_NOTE_AGAIN = 0.03  # chance per unit that it does so without a change
 _QUESTION_WEIGHT = 2.0  # of the answer to a yes-or-no question
 _ASKING_SHARE = 0.5  # of the cuts that end with questions
 _QUESTIONS = 2  # at most, behind a cut
@@ -99,6 +102,7 @@ class SequenceWriter:
         self._targets: list[int] = []
         self._weights: dict[int, float] = {}
         self._asked: list[int] = []
+        self._stated: tuple[str, ...] = ()
         self._rows: list[int] = []
         self._embeddings: list[Tensor] = []
         self._extend(self._prompt_ids(stream, first))
@@ -106,8 +110,10 @@ class SequenceWriter:
         begun = first > 0 or bool(stream.previous)
         open_before = _open_turn(stream, first)
         with_pictures = sighted or bool(questions) or rng.random() < 0.97
+        noted = rng.random() < _NOTED_SHARE
         for unit in range(first, min(first + units, len(stream.texts))):
-            self._add_input(stream, unit, with_pictures)
+            notes = self._note_ids(stream, unit, rng) if noted else []
+            self._add_input(stream, unit, with_pictures, notes)
             ends.append(len(self._ids) - 1)
             blind = begun and (unit < first + _BLIND_UNITS or open_before)
             self._add_output(stream, unit, learned=learned and not blind and with_pictures)
@@ -142,9 +148,22 @@ class SequenceWriter:
         self._ids += ids
         self._targets += [IGNORED] * len(ids)
 
-    def _add_input(self, stream: Stream, unit: int, with_pictures: bool) -> None:
+    def _note_ids(self, stream: Stream, unit: int, rng: np.random.Generator) -> list[int]:
+        """Return the line about open watches: when they change, and now and then."""
+        said = ''.join([*stream.previous, *stream.texts[:unit]])
+        watches, stated = open_watches(said), self._stated
+        if watches == stated and rng.random() >= _NOTE_AGAIN:
+            return []
+        self._stated = watches
+        text = note(watches, stated)
+        return self._tokenizer.encode(f'{text}\n') if text else []
+
+    def _add_input(
+        self, stream: Stream, unit: int, with_pictures: bool, notes: Sequence_[int]
+    ) -> None:
         pieces = [1] if with_pictures else []
-        for part in unit_input_parts(self._tokens, pieces, image_rows=NANO.query_num):
+        parts = unit_input_parts(self._tokens, pieces, image_rows=NANO.query_num, note_ids=notes)
+        for part in parts:
             if isinstance(part, IdPart):
                 self._extend(list(part.ids))
                 continue

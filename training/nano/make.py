@@ -45,7 +45,8 @@ class Recipe:
     pool_share: part of the readings that are made; pool_seed: their seed; pool_most:
         how many of them, a random part.
     shards, scripts, units: files of streams, conversations in each, seconds in each of those.
-    pictures: how many are drawn for questions about them.
+    pictures: how many are drawn for questions about them; question_share: of the batches of the
+        language stage that hold such questions only.
     noise_seconds: how much of every kind of noise is made.
     start: folder of a finished model to begin with, None begins with random weights.
     """
@@ -64,6 +65,7 @@ class Recipe:
     stream_seed: int = 5
     pictures: int = 2400
     picture_seed: int = 31
+    question_share: float = 1 / 3
     noise_seconds: float = 120
     start: Optional[Path] = None
 
@@ -81,12 +83,14 @@ CONTINUED = replace(
     audio=Schedule(0, 16, 1.2e-3, 1),
     vision=Schedule(0, 32, 1e-3, 2),
     symbolic=Schedule(0, 16, 2e-3, 5),
-    language=Schedule(0, 8, 1.2e-3, 3),
-    hearing=Schedule(500, 12, 5e-4, 7, 50, 0.01),
-    pool_most=5760,
-    shards=3,
+    language=Schedule(430, 3, 1.2e-3, 3, 20),
+    hearing=Schedule(310, 12, 6e-4, 7, 25, 0.01),
+    question_share=0.85,
+    pool_most=12160,
+    shards=11,
+    scripts=8,
 )
-"""A finished model already hears, sees and talks: only hearing and answering go on together."""
+"""A finished model hears, sees and talks already; it learns questions, and to hear better."""
 
 TINY = Recipe(
     audio=Schedule(2, 2, 1e-3, 1),
@@ -160,7 +164,9 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
         ),
         'language': (
             asdict(recipe.language),
-            lambda: language_training.train(streams, place.run, recipe.language),
+            lambda: language_training.train(
+                streams, place.run, recipe.language, recipe.question_share
+            ),
         ),
         'hearing': (
             asdict(recipe.hearing),

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write model/nano/README.md from the measured files next to it.
 
-``python -m training.nano.model_card`` reads ``config.json``, ``evaluation.json`` (written by
-``training.nano.evaluate --out``) in the model folder, and ``record.json`` (times of the stages).
+``python -m training.nano.model_card`` reads ``config.json``, ``evaluation.json`` and
+``questions.json`` (written by ``training.nano.evaluate --out`` and
+``training.nano.evaluate_questions --out``) in the model folder, and ``record.json`` (times of the
+stages).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import json
 from pathlib import Path
 from string import Template
 
+from training.nano.evaluate_questions import markdown as questions_markdown
 from training.nano.learning_curve import markdown as curves_markdown
 from training.nano.progress import RECORD_PATH
 from training.nano.request import INTENTS, wordings
@@ -32,6 +35,7 @@ def write_model_card(folder: Path) -> None:
     evaluation = json.loads((folder / 'evaluation.json').read_text())
     config = json.loads((folder / 'config.json').read_text())
     training = json.loads(RECORD_PATH.read_text())
+    questions = json.loads((folder / 'questions.json').read_text())
     weights = sum(path.stat().st_size for path in folder.glob('*.safetensors'))
     by_intent = ', '.join(
         f'{name} {right}/{total}' for name, (right, total) in evaluation['right_by_intent'].items()
@@ -52,6 +56,7 @@ def write_model_card(folder: Path) -> None:
         table=markdown([Row(**row) for row in evaluation['rows']]),
         by_intent=by_intent,
         errors=_errors(evaluation),
+        questions=questions_markdown(questions),
     )
     (folder / 'README.md').write_text(text)
 

@@ -101,7 +101,7 @@ class Trainer:
                 entry = {'step': step + 1, 'seconds': round(time.monotonic() - start, 1), **values}
                 with self._log.open('a') as log:
                     print(json.dumps(entry), file=log)
-            if (step + 1) % 100 == 0 or last:
+            if (step + 1) % 50 == 0 or last:
                 self._save(step + 1)
         return {name: round(value, 4) for name, value in self._averages.items()}
 
