@@ -13,10 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 import json
 from pathlib import Path
+import shutil
+import tempfile
 
 import numpy as np
 
 from minicpmo.protocol import Session, Unit
+from minicpmo.session_option import DEFAULTS_FILE
 from training.nano.evaluate import CAMERA_SIZE, open_session, unseen_audio
 from training.nano.layout import HELD_OUT_SEEDS, random_layout
 from training.nano.microphone import Microphone
@@ -72,6 +75,17 @@ def ask(
         progress.update(index + 1)
 
 
+def open_asked_session(model: Path) -> Session:
+    """Return a session that can be asked, even if the model's folder does not promise answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / model.name
+        shutil.copytree(model, copy)
+        path = copy / DEFAULTS_FILE
+        defaults = json.loads(path.read_text())
+        path.write_text(json.dumps({**defaults, 'yes_no_questions': True}))
+        return open_session(copy)
+
+
 def counts(asked: list[Asked]) -> dict[str, dict[str, int]]:
     """Return by kind: questions, right answers, true answer no, and yes said to those."""
     table = {}
@@ -115,7 +129,7 @@ def main() -> None:
     part = Part.DEVELOPMENT if arguments.development else Part.HELD_OUT
     audio = unseen_audio(arguments.cache, part)
     held_out = not arguments.training_words
-    session = open_session(arguments.model)
+    session = open_asked_session(arguments.model)
     table = counts(list(ask(session, audio, arguments.pictures, SEEDS[part], held_out)))
     print(markdown(table))
     if arguments.out:
