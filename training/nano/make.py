@@ -83,14 +83,17 @@ CONTINUED = replace(
     audio=Schedule(0, 16, 1.2e-3, 1),
     vision=Schedule(0, 32, 1e-3, 2),
     symbolic=Schedule(0, 16, 2e-3, 5),
-    language=Schedule(430, 3, 1.2e-3, 3, 20),
-    hearing=Schedule(310, 12, 6e-4, 7, 25, 0.01),
+    language=Schedule(400, 3, 1.2e-3, 3, 20),
+    hearing=Schedule(250, 12, 6e-4, 7, 25, 0.01),
     question_share=0.85,
     pool_most=12160,
     shards=11,
     scripts=8,
 )
-"""A finished model hears, sees and talks already; it learns questions, and to hear better."""
+"""A finished model hears, sees and talks already; it learns questions, and to hear better.
+
+As tried so far; the model card tells what it gave and what to change.
+"""
 
 TINY = Recipe(
     audio=Schedule(2, 2, 1e-3, 1),

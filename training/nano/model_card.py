@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write model/nano/README.md from the measured files next to it.
 
-``python -m training.nano.model_card`` reads ``config.json``, ``evaluation.json`` and
-``questions.json`` (written by ``training.nano.evaluate --out`` and
-``training.nano.evaluate_questions --out``) in the model folder, and ``record.json`` (times of the
-stages).
+``python -m training.nano.model_card`` reads ``config.json`` and the two evaluations (written by
+``training.nano.evaluate --out``) in the model folder, and ``record.json`` (times of the stages).
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import json
 from pathlib import Path
 from string import Template
 
-from training.nano.evaluate_questions import markdown as questions_markdown
 from training.nano.learning_curve import markdown as curves_markdown
 from training.nano.progress import RECORD_PATH
 from training.nano.request import INTENTS, wordings
@@ -33,9 +30,9 @@ _TEMPLATE = Path(__file__).with_name('model_card.md')
 def write_model_card(folder: Path) -> None:
     """Write ``README.md`` into the model folder from the files that were measured."""
     evaluation = json.loads((folder / 'evaluation.json').read_text())
+    second = json.loads((folder / 'evaluation_second.json').read_text())
     config = json.loads((folder / 'config.json').read_text())
     training = json.loads(RECORD_PATH.read_text())
-    questions = json.loads((folder / 'questions.json').read_text())
     weights = sum(path.stat().st_size for path in folder.glob('*.safetensors'))
     by_intent = ', '.join(
         f'{name} {right}/{total}' for name, (right, total) in evaluation['right_by_intent'].items()
@@ -54,9 +51,10 @@ def write_model_card(folder: Path) -> None:
         units=evaluation['units'],
         hours=f'{evaluation["units"] / 3600:.1f}',
         table=markdown([Row(**row) for row in evaluation['rows']]),
+        second_units=second['units'],
+        second_table=markdown([Row(**row) for row in second['rows']]),
         by_intent=by_intent,
         errors=_errors(evaluation),
-        questions=questions_markdown(questions),
     )
     (folder / 'README.md').write_text(text)
 
