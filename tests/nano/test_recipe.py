@@ -66,7 +66,13 @@ def test_a_finished_model_can_be_taught_more(
     place = replace(_place(tmp_path_factory.mktemp('continued')), cache=made.cache)
     nothing = Schedule(0, 2, 1e-3, 1)
     recipe = replace(
-        TINY, audio=nothing, vision=nothing, symbolic=nothing, language=nothing, start=made.model
+        TINY,
+        audio=nothing,
+        vision=nothing,
+        symbolic=nothing,
+        language=nothing,
+        hearing=Schedule(6, 2, 1e-3, 7),  # some of the batches have no sound
+        start=made.model,
     )
     make(recipe, place)
     before, after = (load_file(p.model / 'model.safetensors') for p in (made, place))
