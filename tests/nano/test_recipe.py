@@ -1,12 +1,14 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
+from dataclasses import replace
 import json
 from pathlib import Path
 import shutil
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 import torch
 
 from minicpmo.engine import Engine
@@ -14,6 +16,7 @@ from minicpmo.protocol import Decision, Unit
 from training.nano import voice
 from training.nano.language_training import MODEL_FOLDER
 from training.nano.make import FULL, TINY, Place, make, stages
+from training.nano.trainer import Schedule
 
 
 def _place(folder: Path) -> Place:
@@ -55,6 +58,30 @@ def test_a_finished_recipe_changes_nothing_when_run_again(made: Place) -> None:
     before = weights.read_bytes()
     make(TINY, made)
     assert weights.read_bytes() == before
+
+
+def test_a_finished_model_can_be_taught_more(
+    made: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place = replace(_place(tmp_path_factory.mktemp('continued')), cache=made.cache)
+    nothing = Schedule(0, 2, 1e-3, 1)
+    recipe = replace(
+        TINY,
+        audio=nothing,
+        vision=nothing,
+        symbolic=nothing,
+        language=nothing,
+        hearing=Schedule(6, 2, 1e-3, 7),  # some of the batches have no sound
+        start=made.model,
+    )
+    make(recipe, place)
+    before, after = (load_file(p.model / 'model.safetensors') for p in (made, place))
+    same = {name for name in before if torch.equal(before[name], after[name])}
+    assert {name for name in before if name.startswith(('vpm.', 'resampler.'))} <= same
+    for part in ('apm.', 'audio_projection_layer.', 'llm.'):
+        changed = {name for name in before if name.startswith(part)} - same
+        assert changed, part
+        assert all((before[name] - after[name]).abs().max() < 0.05 for name in changed)
 
 
 def test_the_weights_fit_into_25_megabytes(made: Place) -> None:

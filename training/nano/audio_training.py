@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 import sys
+from typing import Optional
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,10 @@ from minicpmo.audio_encoder import AudioEncoder, AudioProjector
 from training.nano.audio_window import LETTERS, MEANINGS, WindowDataset, collate
 from training.nano.mel_batch import log_mel, with_floor
 from training.nano.plain_attention import use_plain_attention
+from training.nano.precision import mixed_precision
 from training.nano.size import NANO
 from training.nano.trainer import Schedule, Trainer
+from training.nano.warm_start import begin_with
 from training.nano.word_corpus import plain
 
 
@@ -56,7 +59,7 @@ def losses(model: AudioTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     log = log_mel(batch['audio'])
     mel = with_floor(log, draw_floor(log))
     mel = _mask_features(mel)
-    with torch.autocast(mel.device.type, torch.bfloat16):
+    with mixed_precision(mel.device.type):
         frames, rows = model.rows(mel)
         letters, words = model.letter_head(frames), model.word_head(rows)
         active = model.active_head(rows)[..., 0]
@@ -87,14 +90,16 @@ def _meaning(logits: Tensor, meanings: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mask_features(mel: Tensor) -> Tensor:
-    """Hide a random band and a few short spans (SpecAugment)."""
+    """Hide two random bands and a few short spans (SpecAugment)."""
     mel = mel.clone()
     batch, bands, frames = mel.shape
-    width = torch.randint(0, 12, (batch, 1, 1))
-    low = (torch.rand(batch, 1, 1) * (bands - width)).long()
     band = torch.arange(bands)[None, :, None]
-    hidden = (band >= low) & (band < low + width)
+    hidden = torch.zeros(batch, bands, 1, dtype=torch.bool)
     for _ in range(2):
+        width = torch.randint(0, 12, (batch, 1, 1))
+        low = (torch.rand(batch, 1, 1) * (bands - width)).long()
+        hidden = hidden | ((band >= low) & (band < low + width))
+    for _ in range(4):
         length = torch.randint(0, 14, (batch, 1, 1))
         start = torch.randint(0, frames - 14, (batch, 1, 1))
         frame = torch.arange(frames)[None, None, :]
@@ -121,23 +126,36 @@ def pool_vocabulary(folder: Path) -> dict[str, int]:
 def weighted(model: AudioTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what is minimised, and its parts."""
     parts = losses(model, batch)
-    total = 0.5 * (parts['letters'] + parts['words']) + parts['aligned'] + parts['meaning']
+    total = 0.5 * (parts['letters'] + parts['words']) + parts['aligned'] + 2 * parts['meaning']
     return total + 0.3 * parts['active'], parts
 
 
 def train(
-    folder: Path, run: Path, schedule: Schedule, noise_seconds: float = 120
+    folder: Path,
+    run: Path,
+    schedule: Schedule,
+    noise_seconds: float = 120,
+    start: Optional[Path] = None,
 ) -> dict[str, float]:
-    """Train on the pool in ``folder``; continues from ``run/audio.pt`` if it is there."""
+    """Train on the pool in ``folder``; continues from ``run/audio.pt`` if it is there.
+
+    start: folder of a finished model to begin with; the sounds are then disturbed from the first
+    step on.
+    """
     torch.manual_seed(schedule.seed)
     run.mkdir(parents=True, exist_ok=True)
     vocabulary_path = run / 'vocabulary.json'
     if not vocabulary_path.exists():
         vocabulary_path.write_text(json.dumps(pool_vocabulary(folder)))
     vocabulary = json.loads(vocabulary_path.read_text())
-    trainer = Trainer('audio', AudioTrainee(len(vocabulary)), run, schedule)
+    model = AudioTrainee(len(vocabulary))
+    if start is not None:
+        begin_with(model, start)
+    trainer = Trainer('audio', model, run, schedule)
     size, first = schedule.batch_size, trainer.first
-    ramp = tuple((round(part * schedule.steps) - first) * size for part in (0.3, 0.6))
+    ramp = (-1, 0)
+    if start is None:
+        ramp = tuple((round(part * schedule.steps) - first) * size for part in (0.3, 0.6))
     data = torch.utils.data.DataLoader(
         WindowDataset(folder, vocabulary, schedule.seed + first, ramp, noise_seconds),
         size,

@@ -120,8 +120,8 @@ def _say(
 
 def _other_speaker(rng: np.random.Generator, sound: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the sound played faster or slower, which moves pitch and formants, and its length."""
-    if rng.random() < 0.7:
-        factor = float(np.exp(rng.uniform(-0.16, 0.16)))
+    if rng.random() < 0.8:
+        factor = float(np.exp(rng.uniform(-0.18, 0.18)))
         places = np.arange(0, len(sound) - 1, factor)
         sound = np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
     return sound, len(sound) / SAMPLE_RATE

@@ -21,17 +21,18 @@ from training.nano.audio_window import SoundBank
 from training.nano.microphone import Microphone
 from training.nano.observer import Observer
 from training.nano.oracle import Action
-from training.nano.pool_stage import write_held_out_pool
+from training.nano.pool_stage import write_development_pool, write_held_out_pool
 from training.nano.progress import Progress
 from training.nano.record import Record
 from training.nano.renderer import render
+from training.nano.request import Part
 from training.nano.score import markdown, summary, table
 from training.nano.script import STYLES, Conversation
 from training.nano.script_audio import ScriptAudio
 from training.nano.utterance import UtterancePool
 
 CAMERA_SIZE = (640, 480)
-SEED = 77_000_000
+SEEDS = {Part.HELD_OUT: 87_000_000, Part.DEVELOPMENT: 88_000_000}
 _ROOT = Path(__file__).parents[2]
 _WARM_UP_UNITS = 3  # not counted in the compute time
 
@@ -43,10 +44,12 @@ def open_session(model: Path) -> Session:
     return load_backend(model).prepare(seed=0, text_only=True)
 
 
-def play(session: Session, audio: ScriptAudio, style: str, units: int, seed: int) -> Record:
+def play(
+    session: Session, audio: ScriptAudio, style: str, units: int, seed: int, part: Part
+) -> Record:
     """Play one conversation; return what was noted."""
-    rng = np.random.default_rng([SEED, seed])
-    conversation = Conversation(rng, audio.pool, True, STYLES[style])
+    rng = np.random.default_rng([SEEDS[part], seed])
+    conversation = Conversation(rng, audio.pool, part, STYLES[style])
     microphone, observer, announced = Microphone(rng, audio), Observer(), 0
     session.reset()
     for unit in range(units):
@@ -68,27 +71,33 @@ def play(session: Session, audio: ScriptAudio, style: str, units: int, seed: int
 
 
 def _timed_step(session: Session, unit: Unit) -> tuple[UnitResult, float]:
-    started = time.perf_counter()
+    started = time.process_time()  # of all threads: other programs do not count
     result = session.step(unit)
-    return result, time.perf_counter() - started
+    return result, time.process_time() - started
 
 
-def evaluate(session: Session, audio: ScriptAudio, conversations: int, units: int) -> Record:
+def evaluate(
+    session: Session,
+    audio: ScriptAudio,
+    conversations: int,
+    units: int,
+    part: Part = Part.HELD_OUT,
+) -> Record:
     """Play conversations of all styles in turn; the first seeds are the same for any number."""
     total, progress = Record(), Progress('evaluation', conversations)
     styles = tuple(STYLES)
     for index in range(conversations):
-        total.extend(play(session, audio, styles[index % len(styles)], units, index))
+        total.extend(play(session, audio, styles[index % len(styles)], units, index, part))
         progress.update(index + 1)
     return total
 
 
-def held_out_audio(cache: Path) -> ScriptAudio:
-    """Return the held-out voices and sounds; the pool is written when it is missing."""
-    folder = cache / 'held_out'
-    if not (folder / 'index.json').exists():
-        write_held_out_pool(folder)
-    return ScriptAudio(UtterancePool(folder), SoundBank(SEED, 60, held_out=True))
+def unseen_audio(cache: Path, part: Part = Part.HELD_OUT) -> ScriptAudio:
+    """Return voices and sounds that training does not use; a missing pool is written."""
+    development = part is Part.DEVELOPMENT
+    folder = cache / ('development' if development else 'held_out')
+    (write_development_pool if development else write_held_out_pool)(folder)
+    return ScriptAudio(UtterancePool(folder), SoundBank(SEEDS[part], 60, held_out=True))
 
 
 def peak_memory_mb() -> float:
@@ -102,6 +111,7 @@ def main() -> None:
     parser.add_argument('--model', type=Path, default=_ROOT / 'model' / 'nano')
     parser.add_argument('--cache', type=Path, default=_ROOT / 'training/nano/cache/utterance')
     parser.add_argument('--quick', action='store_true', help='6 short conversations')
+    parser.add_argument('--development', action='store_true', help='the set to decide by')
     parser.add_argument('--conversations', type=int, default=60)
     parser.add_argument('--units', type=int, default=180, help='seconds per conversation')
     parser.add_argument('--out', type=Path, help='write everything as JSON')
@@ -109,8 +119,9 @@ def main() -> None:
     if arguments.quick:
         arguments.conversations, arguments.units = 6, 90
     session = open_session(arguments.model)
-    audio = held_out_audio(arguments.cache)
-    record = evaluate(session, audio, arguments.conversations, arguments.units)
+    part = Part.DEVELOPMENT if arguments.development else Part.HELD_OUT
+    audio = unseen_audio(arguments.cache, part)
+    record = evaluate(session, audio, arguments.conversations, arguments.units, part)
     memory = peak_memory_mb()
     print(markdown(table(record, memory)))
     if arguments.out:

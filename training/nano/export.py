@@ -13,16 +13,15 @@ from minicpmo.checkpoint import save_model
 from minicpmo.model import OmniModel
 from training.nano.size import NANO
 from training.nano.stream import load_encoders
-
-_SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', 'llm.')
+from training.nano.warm_start import SHIPPED
 
 
 def trained_model(run: Path) -> OmniModel:
     """Return the model with the weights of all stages of a run, without the training heads."""
-    audio, vision = load_encoders(run)
-    language = torch.load(run / 'language.pt', map_location='cpu', weights_only=True)['model']
-    weights = {**audio.state_dict(), **vision.state_dict(), **language}
-    weights = {name: value for name, value in weights.items() if name.startswith(_SHIPPED)}
+    _, vision = load_encoders(run)
+    heard = torch.load(run / 'hearing.pt', map_location='cpu', weights_only=True)['model']
+    weights = {**vision.state_dict(), **heard}
+    weights = {name: value for name, value in weights.items() if name.startswith(SHIPPED)}
     vocabulary = weights['llm.lm_head.weight'].shape[0]
     model = OmniModel(replace(NANO, llm=replace(NANO.llm, vocab_size=vocabulary)))
     model.load_state_dict(weights, strict=True)

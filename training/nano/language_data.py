@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +22,12 @@ from minicpmo.unit_sequence import (
     unit_input_parts,
     unit_output_ids,
 )
+from minicpmo.yes_no import YesNoQuestion
+from training.nano.question import Question, classes_of, draw_question
+from training.nano.renderer import ATTRIBUTES
 from training.nano.size import NANO
 from training.nano.stream import Stream
+from training.nano.watch_note import note, open_watches
 
 WINDOW_UNITS = 25  # 24 remembered and the one being decided
 SYSTEM_PROMPT = 'Streaming Omni Conversation.'
@@ -32,6 +37,11 @@ IGNORED = -100
 _SILENT_SHARE = 0.15  # of the cuts without a word that are used
 _ASKED_SHARE = 0.5  # of those with answers but nothing said unasked
 _RARE_WEIGHT = 4.0  # of the decision to speak unasked or to yield
+_NOTED_SHARE = 0.5  # of the cuts in which the program states the open watches
+_NOTE_AGAIN = 0.03  # chance per unit that it does so without a change
+_QUESTION_WEIGHT = 2.0  # of the answer to a yes-or-no question
+_ASKING_SHARE = 0.5  # of the cuts that end with questions
+_QUESTIONS = 2  # at most, behind a cut
 _BLIND_UNITS = 4  # first units of a cut whose cause may lie before it
 
 
@@ -43,6 +53,8 @@ class Sequence:
     rows: positions of the encoder rows; embeddings: float16 [len(rows), hidden];
     targets: int64 [n], the token that is right after this row, IGNORED where nothing is decided;
     weights: float32 [n], how much a decision counts;
+    asked: bool [n], this decision answers a yes-or-no question;
+    questions: int64 [asked, 11], condition and what the picture shows, for each of those;
     ends: position of the last input row of every unit; labels: int64 [units, 13].
     """
 
@@ -51,6 +63,8 @@ class Sequence:
     embeddings: Tensor
     targets: Tensor
     weights: Tensor
+    asked: Tensor
+    questions: Tensor
     ends: Tensor
     labels: Tensor
 
@@ -64,26 +78,52 @@ class SequenceWriter:
         prefix, suffix = prompt_text(SYSTEM_PROMPT, with_voice=False)
         self._prefix, self._suffix = tokenizer.encode(prefix), tokenizer.encode(suffix)
         self._marker = tokenizer.encode(MARKER)
+        self._questions = YesNoQuestion.from_tokenizer(tokenizer)
+        self._answers = {True: tokenizer.encode('Yes'), False: tokenizer.encode('No')}
+        self._next_turn = tokenizer.encode('<|im_end|>\n')
 
-    def write(self, stream: Stream, first: int, units: int, rng: np.random.Generator) -> Sequence:
-        """Return units ``first`` to ``first + units`` with what was said before as text."""
+    def write(
+        self,
+        stream: Stream,
+        first: int,
+        units: int,
+        rng: np.random.Generator,
+        questions: Sequence_[Question] = (),
+        learned: bool = True,
+        sighted: bool = False,
+    ) -> Sequence:
+        """Return units ``first`` to ``first + units`` with what was said before as text.
+
+        questions: asked behind the last unit, about its picture.
+        learned: the decisions of the units are targets.
+        sighted: every unit has its picture; otherwise a few sequences have none.
+        """
         self._ids: list[int] = []
         self._targets: list[int] = []
         self._weights: dict[int, float] = {}
+        self._asked: list[int] = []
+        self._stated: tuple[str, ...] = ()
         self._rows: list[int] = []
         self._embeddings: list[Tensor] = []
         self._extend(self._prompt_ids(stream, first))
         ends = []
         begun = first > 0 or bool(stream.previous)
         open_before = _open_turn(stream, first)
-        with_pictures = rng.random() < 0.97
+        with_pictures = sighted or bool(questions) or rng.random() < 0.97
+        noted = rng.random() < _NOTED_SHARE
         for unit in range(first, min(first + units, len(stream.texts))):
-            self._add_input(stream, unit, with_pictures)
+            notes = self._note_ids(stream, unit, rng) if noted else []
+            self._add_input(stream, unit, with_pictures, notes)
             ends.append(len(self._ids) - 1)
             blind = begun and (unit < first + _BLIND_UNITS or open_before)
-            self._add_output(stream, unit, learned=not blind and with_pictures)
+            self._add_output(stream, unit, learned=learned and not blind and with_pictures)
             open_before = open_before and not (stream.ends[unit] or stream.yields[unit])
+        for question in questions:
+            self._ask(question)
         weights = torch.ones(len(self._ids))
+        facts = [(question.condition, *question.classes) for question in questions]
+        asked = torch.zeros(len(self._ids), dtype=torch.bool)
+        asked[self._asked] = True
         weights[list(self._weights)] = torch.tensor(list(self._weights.values()))
         return Sequence(
             torch.tensor(self._ids),
@@ -91,6 +131,8 @@ class SequenceWriter:
             torch.cat(self._embeddings),
             torch.tensor(self._targets),
             weights,
+            asked,
+            torch.tensor(facts, dtype=torch.int64).view(-1, 1 + len(ATTRIBUTES)),
             torch.tensor(ends),
             stream.labels[first : first + units],
         )
@@ -106,9 +148,22 @@ class SequenceWriter:
         self._ids += ids
         self._targets += [IGNORED] * len(ids)
 
-    def _add_input(self, stream: Stream, unit: int, with_pictures: bool) -> None:
+    def _note_ids(self, stream: Stream, unit: int, rng: np.random.Generator) -> list[int]:
+        """Return the line about open watches: when they change, and now and then."""
+        said = ''.join([*stream.previous, *stream.texts[:unit]])
+        watches, stated = open_watches(said), self._stated
+        if watches == stated and rng.random() >= _NOTE_AGAIN:
+            return []
+        self._stated = watches
+        text = note(watches, stated)
+        return self._tokenizer.encode(f'{text}\n') if text else []
+
+    def _add_input(
+        self, stream: Stream, unit: int, with_pictures: bool, notes: Sequence_[int]
+    ) -> None:
         pieces = [1] if with_pictures else []
-        for part in unit_input_parts(self._tokens, pieces, image_rows=NANO.query_num):
+        parts = unit_input_parts(self._tokens, pieces, image_rows=NANO.query_num, note_ids=notes)
+        for part in parts:
             if isinstance(part, IdPart):
                 self._extend(list(part.ids))
                 continue
@@ -117,6 +172,15 @@ class SequenceWriter:
             self._rows += range(len(self._ids), len(self._ids) + len(rows))
             self._embeddings.append(rows)
             self._extend([0] * len(rows))
+
+    def _ask(self, question: Question) -> None:
+        """Add a question and its answer; only the first token of the answer is learned."""
+        self._extend(self._questions.ids(question.text))
+        answer = self._answers[question.answer]
+        self._targets[-1] = answer[0]
+        self._weights[len(self._ids) - 1] = _QUESTION_WEIGHT
+        self._asked.append(len(self._ids) - 1)
+        self._extend([*answer, *self._next_turn])
 
     def _add_output(self, stream: Stream, unit: int, learned: bool) -> None:
         tokens = self._tokens
@@ -160,15 +224,19 @@ def collate(sequences: list[Sequence]) -> dict[str, Tensor]:
     ids = torch.zeros(len(sequences), length, dtype=torch.int64)
     targets = torch.full((len(sequences), length), IGNORED)
     weights = torch.ones(len(sequences), length)
+    asked = torch.zeros(len(sequences), length, dtype=torch.bool)
     for index, sequence in enumerate(sequences):
         ids[index, : len(sequence.ids)] = sequence.ids
         targets[index, : len(sequence.ids)] = sequence.targets
         weights[index, : len(sequence.ids)] = sequence.weights
+        asked[index, : len(sequence.ids)] = sequence.asked
     offsets = [index * length for index in range(len(sequences))]
     return {
         'ids': ids,
         'targets': targets,
         'weights': weights,
+        'asked': asked,
+        'questions': torch.cat([s.questions for s in sequences]),
         'rows': torch.cat([s.rows + o for s, o in zip(sequences, offsets, strict=True)]),
         'embeddings': torch.cat([s.embeddings for s in sequences]),
         'ends': torch.cat([s.ends + o for s, o in zip(sequences, offsets, strict=True)]),
@@ -204,4 +272,14 @@ class StreamFolder:
             elif any(stream.texts[unit] for unit in judged):
                 share = _ASKED_SHARE
             if rng.random() < share:
-                return writer.write(stream, first, WINDOW_UNITS, rng)
+                questions = _questions(stream, first, rng)
+                return writer.write(stream, first, WINDOW_UNITS, rng, questions)
+
+
+def _questions(stream: Stream, first: int, rng: np.random.Generator) -> list[Question]:
+    """Return questions about the last picture of a cut, often none."""
+    if rng.random() >= _ASKING_SHARE:
+        return []
+    last = min(first + WINDOW_UNITS, len(stream.texts)) - 1
+    classes = classes_of(stream.labels[last, -len(ATTRIBUTES) :].numpy())
+    return [draw_question(rng, classes) for _ in range(int(rng.integers(1, _QUESTIONS + 1)))]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 import sys
+from typing import Optional
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from training.nano.script import write_script
 from training.nano.speech_corpus import BACKCHANNELS, UNADDRESSED
 from training.nano.symbolic_stream import SentencePool, SymbolicStreamWriter
 from training.nano.trainer import Schedule, Trainer
+from training.nano.warm_start import begin_with
 
 _CUTS = 4  # sequences taken from one script
 _DENSE = 0.6  # share of conversations in which something happens in nearly every unit
@@ -54,11 +56,17 @@ class SymbolicSequences:
         return int(self._rng.integers(0, units - WINDOW_UNITS + 1))
 
 
-def train(run: Path, schedule: Schedule) -> dict[str, float]:
-    """Train; continues from ``run/language_symbolic.pt`` if it is there."""
+def train(run: Path, schedule: Schedule, start: Optional[Path] = None) -> dict[str, float]:
+    """Train; continues from ``run/language_symbolic.pt`` if it is there.
+
+    start: folder of a finished model to begin with.
+    """
     torch.manual_seed(schedule.seed)
     tokenizer = PretrainedTokenizer(MODEL_FOLDER)
-    trainer = Trainer('language_symbolic', LanguageTrainee(tokenizer.vocab_size), run, schedule)
+    model = LanguageTrainee(tokenizer.vocab_size)
+    if start is not None:
+        begin_with(model, start)
+    trainer = Trainer('language_symbolic', model, run, schedule)
     rng = np.random.default_rng((schedule.seed, trainer.first))
     sequences = SymbolicSequences(SequenceWriter(tokenizer), rng)
     size = schedule.batch_size

@@ -18,13 +18,18 @@ import torch.nn.functional as F
 from minicpmo.llm import LanguageModel
 from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.language_data import IGNORED, SequenceWriter, StreamFolder, collate
+from training.nano.picture_question import PictureBank, PictureQuestions
 from training.nano.plain_attention import use_plain_attention
+from training.nano.precision import mixed_precision
+from training.nano.question import CONDITIONS
 from training.nano.renderer import ATTRIBUTES
 from training.nano.script import INTENT_NAMES
 from training.nano.size import NANO
 from training.nano.trainer import Schedule, Trainer
 
 FLAGS = 2  # labels of a unit: request, two flags, then the classes of ATTRIBUTES
+_SHORT = 4  # short conversations for one cut
+PICTURES = 'pictures/rows.pt'
 MODEL_FOLDER = Path(__file__).parents[2] / 'model' / 'nano'
 
 
@@ -37,6 +42,7 @@ class LanguageTrainee(nn.Module):
         hidden = NANO.llm.hidden_size
         self.request_head = nn.Linear(hidden, len(INTENT_NAMES) + 1)
         self.flag_head = nn.Linear(hidden, FLAGS)
+        self.condition_head = nn.Linear(hidden, len(CONDITIONS))
         self.scene_heads = nn.ModuleDict(
             {name: nn.Linear(hidden, classes) for name, classes in ATTRIBUTES.items()}
         )
@@ -63,11 +69,14 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
     device = batch['ids'].device.type
     targets = batch['targets'].flatten()
     decided = (targets != IGNORED).nonzero()[:, 0]
-    with torch.autocast(device, torch.bfloat16):
+    with mixed_precision(device):
         hidden, ends = model(batch)
         logits = model.llm.logits(hidden[decided])
         request, flags = model.request_head(ends), model.flag_head(ends)
         seen = [head(ends).float() for head in model.scene_heads.values()]
+        asked = hidden[batch['asked'].flatten()]
+        condition = model.condition_head(asked).float()
+        shown = [head(asked).float() for head in model.scene_heads.values()]
     labels = batch['labels']
     right, weights = targets[decided], batch['weights'].flatten()[decided]
     flag_labels, scene = labels[:, 1 : 1 + FLAGS], labels[:, 1 + FLAGS :]
@@ -76,12 +85,26 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         'request': F.cross_entropy(request.float(), labels[:, 0]),
         'flag': F.binary_cross_entropy_with_logits(flags.float(), flag_labels.float()),
         'scene': _mean([F.cross_entropy(x, y) for x, y in zip(seen, scene.T, strict=True)]),
+        'question': _question_loss(condition, shown, batch['questions']),
         'scene_accuracy': _mean(
             [(x.argmax(-1) == y).float().mean() for x, y in zip(seen, scene.T, strict=True)]
         ),
         'accuracy': (logits.argmax(-1) == right).float().mean(),
-        'request_accuracy': _request_accuracy(request, labels[:, 0]),
+        'question_accuracy': _share(logits.argmax(-1) == right, batch['asked'].flatten()[decided]),
+        'request_accuracy': _share(request.argmax(-1) == labels[:, 0], labels[:, 0] > 0),
     }
+
+
+def _question_loss(condition: Tensor, shown: list[Tensor], facts: Tensor) -> Tensor:
+    """Return how badly an answer's place knows what is asked and what the picture shows.
+
+    Yes and no are equally frequent for every question, so before both are known there is nothing
+    to learn from the answers alone.
+    """
+    if not len(facts):
+        return condition.sum()
+    scene = [F.cross_entropy(x, y) for x, y in zip(shown, facts[:, 1:].T, strict=True)]
+    return F.cross_entropy(condition, facts[:, 0]) + _mean(scene)
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
@@ -92,32 +115,46 @@ def _mean(values: list[Tensor]) -> Tensor:
     return torch.stack(values).mean()
 
 
-def _request_accuracy(request: Tensor, labels: Tensor) -> Tensor:
-    asked = labels > 0
-    if not asked.any():
-        return torch.tensor(float('nan'))
-    return (request.argmax(-1)[asked] == labels[asked]).float().mean()
+def _share(right: Tensor, chosen: Tensor) -> Tensor:
+    """Return the share of right ones among the chosen, NaN without any."""
+    return right[chosen].float().mean() if chosen.any() else torch.tensor(float('nan'))
 
 
 def weighted(model: LanguageTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what is minimised, and values to watch."""
     parts = losses(model, batch)
     helpers = 0.5 * parts['request'] + 0.2 * parts['flag'] + 0.5 * parts['scene']
-    return parts['token'] + helpers, parts
+    return parts['token'] + helpers + 0.5 * parts['question'], parts
 
 
 def real_batches(
-    folder: StreamFolder, writer: SequenceWriter, batch_size: int, seed: tuple[int, ...]
+    folder: StreamFolder,
+    writer: SequenceWriter,
+    batch_size: int,
+    seed: tuple[int, ...],
+    questions: PictureQuestions,
+    question_share: float = 1 / 3,
 ) -> Iterator[dict[str, Tensor]]:
-    """Yield batches of random cuts for ever; streams written meanwhile are taken in."""
+    """Yield batches of random cuts for ever; streams written meanwhile are taken in.
+
+    Every ``1 / question_share``-th batch holds short conversations with questions instead, four
+    times as many because they are short.
+    """
     rng = np.random.default_rng(seed)
     for count in itertools.count():
         if count % 20 == 0:
             folder.refresh()
-        yield collate([folder.draw(rng, writer) for _ in range(batch_size)])
+        if rng.random() < question_share:
+            sounds = folder.streams[int(rng.integers(len(folder.streams)))].audio
+            drawn = [questions.draw(rng, sounds) for _ in range(_SHORT * batch_size)]
+        else:
+            drawn = [folder.draw(rng, writer) for _ in range(batch_size)]
+        yield collate(drawn)
 
 
-def train(streams: Path, run: Path, schedule: Schedule) -> dict[str, float]:
+def train(
+    streams: Path, run: Path, schedule: Schedule, question_share: float = 1 / 3
+) -> dict[str, float]:
     """Train on the streams of real encoder rows.
 
     Continues from ``run/language.pt`` if it is there, else begins with the weights that
@@ -132,7 +169,11 @@ def train(streams: Path, run: Path, schedule: Schedule) -> dict[str, float]:
     trainer = Trainer('language', model, run, schedule)
     folder, writer = StreamFolder(streams), SequenceWriter(tokenizer)
     seed = (schedule.seed, trainer.first)
-    return trainer.fit(real_batches(folder, writer, schedule.batch_size, seed), weighted)
+    questions = PictureQuestions(PictureBank(streams / PICTURES), writer)
+    return trainer.fit(
+        real_batches(folder, writer, schedule.batch_size, seed, questions, question_share),
+        weighted,
+    )
 
 
 if __name__ == '__main__':

@@ -2,29 +2,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make model/nano from nothing: ``python -m training.nano.make``.
 
-Every stage keeps what is done and goes on after an interruption. ``--tiny`` runs the whole recipe
-in seconds to see that it works; the result knows nothing.
+Every stage keeps what is done and goes on after an interruption. ``--continue-from FOLDER`` begins
+with the weights of a finished model and teaches it more. ``--tiny`` runs the whole recipe in
+seconds to see that it works; the result knows nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Optional
 
 import torch
 
 from training.nano import (
     audio_training,
+    hearing_training,
     language_pretraining,
     language_training,
     stream,
     vision_training,
 )
 from training.nano.export import export
+from training.nano.hearing_data import Material
+from training.nano.language_training import PICTURES
+from training.nano.picture_question import write_pictures
 from training.nano.pool_stage import write_training_pool
 from training.nano.progress import recorded
+from training.nano.stream import load_encoders
 from training.nano.tokenizer_builder import write_tokenizer
 from training.nano.trainer import Schedule
 
@@ -35,22 +42,32 @@ _HERE = Path(__file__).parent
 class Recipe:
     """Sizes, schedules and seeds of all stages.
 
-    pool_share: part of the readings that are made; pool_seed: their seed.
+    pool_share: part of the readings that are made; pool_seed: their seed; pool_most:
+        how many of them, a random part.
     shards, scripts, units: files of streams, conversations in each, seconds in each of those.
+    pictures: how many are drawn for questions about them; question_share: of the batches of the
+        language stage that hold such questions only.
     noise_seconds: how much of every kind of noise is made.
+    start: folder of a finished model to begin with, None begins with random weights.
     """
 
     audio: Schedule
     vision: Schedule
     symbolic: Schedule
     language: Schedule
+    hearing: Schedule
     pool_share: float = 1.0
     pool_seed: int = 1
+    pool_most: Optional[int] = None
     shards: int = 20
     scripts: int = 16
     units: int = 120
     stream_seed: int = 5
+    pictures: int = 2400
+    picture_seed: int = 31
+    question_share: float = 1 / 3
     noise_seconds: float = 120
+    start: Optional[Path] = None
 
 
 FULL = Recipe(
@@ -58,17 +75,37 @@ FULL = Recipe(
     vision=Schedule(3800, 32, 1e-3, 2, 200),
     symbolic=Schedule(800, 16, 2e-3, 5, 100),
     language=Schedule(1500, 8, 1.2e-3, 3, 50),
+    hearing=Schedule(2000, 12, 5e-4, 7, 50, 0.01),
     shards=44,
 )
+CONTINUED = replace(
+    FULL,
+    audio=Schedule(0, 16, 1.2e-3, 1),
+    vision=Schedule(0, 32, 1e-3, 2),
+    symbolic=Schedule(0, 16, 2e-3, 5),
+    language=Schedule(400, 3, 1.2e-3, 3, 20),
+    hearing=Schedule(250, 12, 6e-4, 7, 25, 0.01),
+    question_share=0.85,
+    pool_most=12160,
+    shards=11,
+    scripts=8,
+)
+"""A finished model hears, sees and talks already; it learns questions, and to hear better.
+
+As tried so far; the model card tells what it gave and what to change.
+"""
+
 TINY = Recipe(
     audio=Schedule(2, 2, 1e-3, 1),
     vision=Schedule(2, 2, 1e-3, 2),
     symbolic=Schedule(2, 2, 1e-3, 5),
     language=Schedule(2, 2, 1e-3, 3),
+    hearing=Schedule(2, 2, 1e-3, 7),
     pool_share=0.001,
     shards=1,
     scripts=1,
     units=30,
+    pictures=4,
     noise_seconds=2,
 )
 
@@ -86,25 +123,28 @@ class Place:
 def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], dict | None]]]:
     """Return for every stage, in order, its settings and what runs it."""
     pools, streams = place.cache / 'utterance', place.cache / 'stream'
+    pictures = streams / PICTURES
     return {
         'tokenizer': ({}, lambda: write_tokenizer(place.model)),
         'pools': (
             {'seed': recipe.pool_seed, 'share': recipe.pool_share},
-            lambda: write_training_pool(pools / 'training', recipe.pool_seed, recipe.pool_share),
+            lambda: write_training_pool(
+                pools / 'training', recipe.pool_seed, recipe.pool_share, recipe.pool_most
+            ),
         ),
         'audio': (
             asdict(recipe.audio),
             lambda: audio_training.train(
-                pools / 'training', place.run, recipe.audio, recipe.noise_seconds
+                pools / 'training', place.run, recipe.audio, recipe.noise_seconds, recipe.start
             ),
         ),
         'vision': (
             asdict(recipe.vision),
-            lambda: vision_training.train(place.run, recipe.vision),
+            lambda: vision_training.train(place.run, recipe.vision, recipe.start),
         ),
         'symbolic': (
             asdict(recipe.symbolic),
-            lambda: language_pretraining.train(place.run, recipe.symbolic),
+            lambda: language_pretraining.train(place.run, recipe.symbolic, recipe.start),
         ),
         'streams': (
             {'seed': recipe.stream_seed, 'conversations': recipe.shards * recipe.scripts},
@@ -119,9 +159,25 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
                 recipe.noise_seconds,
             ),
         ),
+        'pictures': (
+            {'seed': recipe.picture_seed, 'pictures': recipe.pictures},
+            lambda: write_pictures(
+                pictures, load_encoders(place.run)[1], recipe.pictures, recipe.picture_seed
+            ),
+        ),
         'language': (
             asdict(recipe.language),
-            lambda: language_training.train(streams, place.run, recipe.language),
+            lambda: language_training.train(
+                streams, place.run, recipe.language, recipe.question_share
+            ),
+        ),
+        'hearing': (
+            asdict(recipe.hearing),
+            lambda: hearing_training.train(
+                Material(pools / 'training', streams, pictures, place.model, recipe.noise_seconds),
+                place.run,
+                recipe.hearing,
+            ),
         ),
         'export': ({}, lambda: export(place.run, place.model)),
     }
@@ -140,6 +196,7 @@ def main() -> None:
     """Read the command line and make the model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--tiny', action='store_true', help='the whole recipe in seconds')
+    parser.add_argument('--continue-from', type=Path, help='folder of a finished model')
     parser.add_argument('--cache', type=Path, default=_HERE / 'cache')
     parser.add_argument('--run', type=Path, default=_HERE / 'runs')
     parser.add_argument('--model', type=Path, default=_HERE.parents[1] / 'model' / 'nano')
@@ -150,7 +207,9 @@ def main() -> None:
     if arguments.tiny:
         record = arguments.run / 'record.json'
     place = Place(arguments.cache, arguments.run, arguments.model, record)
-    make(TINY if arguments.tiny else FULL, place)
+    recipe = FULL if arguments.continue_from is None else CONTINUED
+    recipe = TINY if arguments.tiny else recipe
+    make(replace(recipe, start=arguments.continue_from), place)
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ import numpy as np
 from training.nano.household import Household, Pace
 from training.nano.oracle import TALK_OVER_SECONDS, Action, Hearing, Oracle
 from training.nano.renderer import attributes
-from training.nano.request import INTENTS
+from training.nano.request import INTENTS, Part
 from training.nano.scene import ROOMS, SceneState
 from training.nano.speaker import Mood, RobotView, Speaker, hear
 from training.nano.timeline import Pool, Script, ScriptUnit, SoundEvent
@@ -48,6 +48,14 @@ STYLES = {
         Mood(activity=0.5, interruption=0.45, backchannel=0.3), Pace(0.7, 0.004, (6, 30))
     ),
 }
+STILL = 'still'  # one request after the other, nothing else happens: to learn hearing with
+STYLES_OF_TRAINING = {
+    **STYLES,
+    STILL: Style(
+        Mood(1.0, 0.88, 0.35, 0.08, background=0.12, even=True, longest_pause=1),
+        Pace(0.0, 0.0, (500, 501)),
+    ),
+}
 _STYLE_SHARES = {
     'busy': 0.2,
     'dense': 0.1,
@@ -65,6 +73,7 @@ def write_script(
     held_out: bool,
     units: int = 120,
     style: Optional[str] = None,
+    household: Optional[Household] = None,
 ) -> Script:
     """Return a random conversation.
 
@@ -73,10 +82,12 @@ def write_script(
         pool: spoken sentences; must hold the wordings of the chosen part.
         held_out: use the wordings and rooms that training never sees.
         units: length [s].
-        style: key of ``STYLES``, None draws one.
+        style: key of ``STYLES_OF_TRAINING``, None draws one of ``STYLES``.
+        household: what happens in the rooms, None draws it.
     """
     style = style or str(rng.choice(list(_STYLE_SHARES), p=list(_STYLE_SHARES.values())))
-    conversation = Conversation(rng, pool, held_out, STYLES[style])
+    part = Part.HELD_OUT if held_out else Part.TRAINING
+    conversation = Conversation(rng, pool, part, STYLES_OF_TRAINING[style], household)
     oracle = Oracle()
     script = Script(layouts=conversation.household.layouts)
     for unit in range(units):
@@ -109,9 +120,17 @@ class Conversation:
     sounding_since: when the open turn began to sound [s], None while the robot is silent.
     """
 
-    def __init__(self, rng: np.random.Generator, pool: Pool, held_out: bool, style: Style) -> None:
-        self.household = Household.create(rng, style.pace, held_out)
-        self.speaker = Speaker(rng, style.mood, pool, held_out)
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        pool: Pool,
+        part: Part,
+        style: Style,
+        household: Optional[Household] = None,
+    ) -> None:
+        new_rooms = part is not Part.TRAINING
+        self.household = household or Household.create(rng, style.pace, new_rooms)
+        self.speaker = Speaker(rng, style.mood, pool, part)
         self.echo_level = float(rng.uniform(-36, -17)) if rng.random() < 0.6 else None
         self.sounding_since: Optional[float] = None
         self._watches: set[str] = set()
@@ -140,7 +159,8 @@ class Conversation:
             self.household.open_watch(name, unit + 1)
         self._watches = set(watches)
         if action.end_of_turn:
-            self.speaker.pause(unit, int(self._rng.integers(1, 5)))
+            longest = self.speaker.mood.longest_pause
+            self.speaker.pause(unit, int(self._rng.integers(1, longest + 1)))
             self._drive(unit, action.reason)
 
     def _drive(self, unit: int, reason: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from training.nano.answer import FIXED_ANSWERS
 from training.nano.household import ready_for
 from training.nano.oracle import END_MARGIN, Hearing
-from training.nano.request import INTENTS, Intent
+from training.nano.request import INTENTS, Intent, Part
 from training.nano.scene import SceneState
 from training.nano.timeline import NEAR_SPEECH, Pool, SoundEvent
 from training.nano.watch import Memory
@@ -42,6 +42,8 @@ class Mood:
     interruption, backchannel: chance per unit of a long robot turn.
     background: chance per unit that noise, music or a television begins.
     watch: share of requests that open a watch.
+    even: all requests are equally frequent, whether they make sense now or not.
+    longest_pause: after an answer, until somebody speaks again [units].
     """
 
     activity: float = 0.35
@@ -50,6 +52,8 @@ class Mood:
     backchannel: float = 0.15
     background: float = 0.05
     watch: float = 0.2
+    even: bool = False
+    longest_pause: int = 4
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Speaker:
     rng: np.random.Generator
     mood: Mood
     pool: Pool
-    held_out: bool
+    part: Part
     sounds: list[SoundEvent] = field(default_factory=list)
     last_intent: str = ''
     _busy_until: float = 0.0
@@ -99,9 +103,9 @@ class Speaker:
     def ask(self, unit: int, name: str, level: Optional[float] = None) -> SoundEvent:
         """Say a request in a random wording, beginning in this unit."""
         intent = INTENTS[name]
-        wordings = intent.held_out if self.held_out else intent.wordings
         self.last_intent = name
-        return self._speak(unit, 'speech', str(self.rng.choice(wordings)), level, name)
+        text = str(self.rng.choice(intent.in_part(self.part)))
+        return self._speak(unit, 'speech', text, level, name)
 
     def _react_to_robot(self, unit: int) -> None:
         draw = self.rng.random()
@@ -125,6 +129,8 @@ class Speaker:
             self._speak(unit, 'unaddressed', self._text('unaddressed'))
 
     def _choose_intent(self, scene: SceneState, memory: Memory) -> Intent:
+        if self.mood.even:
+            return INTENTS[_NAMES[self.rng.integers(len(_NAMES))]]
         if memory.watches and self.rng.random() < 0.05:
             return INTENTS['never_mind']
         if memory.last_reminder and self.rng.random() < 0.06:

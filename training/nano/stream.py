@@ -19,14 +19,16 @@ from torch import Tensor
 from minicpmo.mel import LogMel
 from training.nano.audio_training import AudioTrainee
 from training.nano.audio_window import SoundBank
+from training.nano.precision import mixed_precision
 from training.nano.progress import Progress
 from training.nano.script import write_script
 from training.nano.script_audio import ScriptAudio
 from training.nano.timeline import Script
 from training.nano.utterance import UtterancePool
 from training.nano.vision_training import PICTURE_SIZES, VisionTrainee, draw_picture
+from training.nano.warm_start import scale_audio_rows
 
-AUDIO_GAIN = 0.25  # brings the audio rows to the size of the other embedding rows
+AUDIO_ROWS = 10  # of a second
 VARIANTS = 2  # pictures drawn of one unchanged scene
 _LONGEST_PAST = 400  # units of a conversation that are known by what was said only
 
@@ -64,7 +66,7 @@ class StreamWriter:
         units = len(script.units)
         images, picture = self._pictures(rng, script)
         mels = [mel[None] for mel in self._mel.stream(self._sound.render(rng, script))]
-        with torch.autocast('cpu', torch.bfloat16):
+        with mixed_precision('cpu'):
             rows = self._audio.audio_projection_layer(self._audio.apm.stream(mels))[0]
             pictures = torch.cat([self._vision.rows(part) for part in images.split(32)])
         entries = script.units
@@ -101,9 +103,7 @@ def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:
     state = torch.load(run / 'audio.pt', map_location='cpu', weights_only=True)['model']
     audio = AudioTrainee(len(state['word_head.bias']) - 1)
     audio.load_state_dict(state)
-    with torch.no_grad():
-        for parameter in audio.audio_projection_layer.linear2.parameters():
-            parameter *= AUDIO_GAIN
+    scale_audio_rows(audio)
     vision = VisionTrainee()
     vision.load_state_dict(
         torch.load(run / 'vision.pt', map_location='cpu', weights_only=True)['model']

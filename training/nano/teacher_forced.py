@@ -14,6 +14,7 @@ import torch
 from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.language_data import IGNORED, WINDOW_UNITS, SequenceWriter, Stream, StreamFolder
 from training.nano.language_training import MODEL_FOLDER, LanguageTrainee
+from training.nano.precision import mixed_precision
 
 
 @torch.inference_mode()
@@ -28,7 +29,7 @@ def unit_results(
         'embeddings': sequence.embeddings,
         'ends': sequence.ends,
     }
-    with torch.autocast('cpu', torch.bfloat16):
+    with mixed_precision('cpu'):
         chosen = model.llm.logits(model(batch)[0]).argmax(-1)
     targets, results = sequence.targets, []
     ends = [*sequence.ends.tolist(), len(targets)]

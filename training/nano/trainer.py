@@ -88,6 +88,8 @@ class Trainer:
         Returns:
             Running averages of the values to watch.
         """
+        if self._schedule.steps == 0 and not self._checkpoint.exists():
+            self._save(0)  # a stage that only passes on what it began with
         progress, start = Progress(self._name, self._schedule.steps), time.monotonic()
         steps = range(self.first, self._schedule.steps)
         for step, batch in zip(steps, batches, strict=False):
@@ -99,7 +101,7 @@ class Trainer:
                 entry = {'step': step + 1, 'seconds': round(time.monotonic() - start, 1), **values}
                 with self._log.open('a') as log:
                     print(json.dumps(entry), file=log)
-            if (step + 1) % 100 == 0 or last:
+            if (step + 1) % 50 == 0 or last:
                 self._save(step + 1)
         return {name: round(value, 4) for name, value in self._averages.items()}
 

@@ -5,18 +5,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 import json
+import os
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 
+from training.nano.paraphrase import paraphrase
 from training.nano.progress import Progress
-from training.nano.voice import SAMPLE_RATE, Voice, draw_voice, synthesize_many
+from training.nano.voice import SAMPLE_RATE, Voice, synthesize_many
 from training.nano.word_corpus import in_carrier
 
 KINDS = ('request', 'backchannel', 'unaddressed')
-_BATCH = 64
+_BATCH = 128  # festival reads its voices anew for every batch
+_SAVE_BATCHES = 5
 
 
 @dataclass(frozen=True)
@@ -80,48 +86,62 @@ class Sentence:
     """A sentence to be spoken by ``voices`` random voices.
 
     carriers: share of the readings that put a word like "Robot" before or after it.
+    paraphrases: share of the readings that say something else with the same ``intent``.
     """
 
     kind: str
     text: str
     voices: int
     carriers: float = 0.0
+    paraphrases: float = 0.0
+    intent: str = ''
 
 
 def write_pool(
     folder: Path,
     sentences: list[Sentence],
     seed: int,
-    held_out: bool,
+    draw: Callable[[np.random.Generator], Voice],
     forbidden: frozenset[str] = frozenset(),
+    most: Optional[int] = None,
 ) -> None:
     """Speak all sentences and write index.json and samples.i16.
 
-    A pool that is already there with the same sentences and seed is kept.
+    A pool that is already there with the same sentences and seed is kept; one that was begun is
+    continued. The sentences come in random order, so a begun pool can be used like a smaller one.
 
     Args:
         folder: where the pool is written.
         sentences: what is said how often.
         seed: of the choice of voices.
-        held_out: use the voices that training never hears.
-        forbidden: ``word_corpus.plain`` sentences that a carrier phrase must not produce.
+        draw: returns a random voice.
+        forbidden: ``word_corpus.plain`` sentences that no reading may say.
+        most: readings that are made, None makes all; their choice is random.
     """
-    jobs = _draw_jobs(sentences, seed, held_out, forbidden)
-    index_path = folder / 'index.json'
-    if index_path.exists() and _is_same(json.loads(index_path.read_text()), jobs):
-        return
+    jobs = _draw_jobs(sentences, seed, draw, forbidden)[:most]
     folder.mkdir(parents=True, exist_ok=True)
+    index_path, samples_path = folder / 'index.json', folder / 'samples.i16'
+    entries = _begun(index_path, jobs)
+    if len(entries) >= len(jobs):
+        return
     progress = Progress(f'utterances in {folder.name}', len(jobs))
-    entries = []
-    with (folder / 'samples.i16').open('wb') as file:
-        for start in range(0, len(jobs), _BATCH):
-            batch = jobs[start : start + _BATCH]
-            sounds = synthesize_many([(job.voice, job.spoken) for job in batch])
+    batches = [jobs[start : start + _BATCH] for start in range(len(entries), len(jobs), _BATCH)]
+    workers = os.cpu_count() or 1  # they wait for the synthesizers' own processes
+    samples_path.touch()
+    os.truncate(samples_path, 2 * sum(entry['samples'] for entry in entries))
+    with samples_path.open('ab') as file, ThreadPoolExecutor(workers) as executor:
+        for number, (batch, sounds) in enumerate(
+            zip(batches, executor.map(_speak, batches), strict=True), start=1
+        ):
             for job, sound in zip(batch, sounds, strict=True):
                 file.write(sound.tobytes())
                 entries.append({**asdict(job), 'samples': len(sound)})
+            if number % _SAVE_BATCHES == 0 or number == len(batches):
+                file.flush()
+                new = index_path.with_suffix('.new')
+                new.write_text(json.dumps(entries))
+                new.replace(index_path)
             progress.update(len(entries))
-    index_path.write_text(json.dumps(entries))
 
 
 @dataclass(frozen=True)
@@ -132,21 +152,37 @@ class _Job:
     voice: Voice
 
 
+def _speak(jobs: list[_Job]) -> list[np.ndarray]:
+    return synthesize_many([(job.voice, job.spoken) for job in jobs])
+
+
 def _draw_jobs(
-    sentences: list[Sentence], seed: int, held_out: bool, forbidden: frozenset[str]
+    sentences: list[Sentence],
+    seed: int,
+    draw: Callable[[np.random.Generator], Voice],
+    forbidden: frozenset[str],
 ) -> list[_Job]:
     rng = np.random.default_rng(seed)
     jobs = []
     for sentence in sentences:
         for _ in range(sentence.voices):
-            voice, spoken = draw_voice(rng, held_out), sentence.text
-            if rng.random() < sentence.carriers:
-                spoken = in_carrier(rng, sentence.text, forbidden)
-            jobs.append(_Job(sentence.kind, sentence.text, spoken, voice))
+            voice = draw(rng)
+            jobs.append(_Job(sentence.kind, sentence.text, _say(rng, sentence, forbidden), voice))
     return [jobs[index] for index in rng.permutation(len(jobs))]
 
 
-def _is_same(entries: list[dict], jobs: list[_Job]) -> bool:
-    return [{k: v for k, v in entry.items() if k != 'samples'} for entry in entries] == [
-        asdict(job) for job in jobs
-    ]
+def _say(rng: np.random.Generator, sentence: Sentence, forbidden: frozenset[str]) -> str:
+    """Return the words of one reading."""
+    draw = rng.random()
+    if draw < sentence.paraphrases:
+        return paraphrase(rng, sentence.intent, forbidden) or sentence.text
+    if draw < sentence.paraphrases + sentence.carriers:
+        return in_carrier(rng, sentence.text, forbidden)
+    return sentence.text
+
+
+def _begun(index_path: Path, jobs: list[_Job]) -> list[dict]:
+    """Return the entries of a pool that was begun with the same jobs, else none."""
+    entries = json.loads(index_path.read_text()) if index_path.exists() else []
+    spoken = [{k: v for k, v in entry.items() if k != 'samples'} for entry in entries]
+    return entries if spoken == [asdict(job) for job in jobs[: len(spoken)]] else []

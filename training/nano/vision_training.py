@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 import sys
+from typing import Optional
 
 import numpy as np
 from PIL import Image
@@ -18,10 +19,12 @@ from minicpmo.resampler import Resampler
 from minicpmo.vision import VisionTower
 from training.nano.layout import TRAINING_SEEDS, SceneLayout, random_layout
 from training.nano.plain_attention import use_plain_attention
+from training.nano.precision import mixed_precision
 from training.nano.renderer import ATTRIBUTES, attributes, render
 from training.nano.scene import COLOURS, POT_STATES, ROOMS, SHAPES, SceneState
 from training.nano.size import NANO
 from training.nano.trainer import Schedule, Trainer
+from training.nano.warm_start import begin_with
 
 PICTURE_SIZES = ((252, 196), (294, 168), (224, 224))  # 4:3, 16:9, 1:1 after the image processor
 _SCALED_SHARE = 0.25
@@ -123,7 +126,7 @@ class PictureDataset(torch.utils.data.IterableDataset):
 
 def losses(model: VisionTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what is minimised, and the share of right answers by attribute."""
-    with torch.autocast(batch['images'].device.type, torch.bfloat16):
+    with mixed_precision(batch['images'].device.type):
         rows, features = model.rows_and_patches(batch['images'])
         logits = {name: head(rows.flatten(1)).float() for name, head in model.heads.items()}
         small = small_object_loss(model.patch_head(features), batch)
@@ -132,10 +135,13 @@ def losses(model: VisionTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict
     return total, {**right, 'small': small.detach()}
 
 
-def train(run: Path, schedule: Schedule) -> dict[str, float]:
-    """Train; continues from ``run/vision.pt`` if it is there."""
+def train(run: Path, schedule: Schedule, start: Optional[Path] = None) -> dict[str, float]:
+    """Train; continues from ``run/vision.pt`` if it is there, begins with the model ``start``."""
     torch.manual_seed(schedule.seed)
-    trainer = Trainer('vision', VisionTrainee(), run, schedule)
+    model = VisionTrainee()
+    if start is not None:
+        begin_with(model, start)
+    trainer = Trainer('vision', model, run, schedule)
     dataset = PictureDataset(schedule.batch_size, schedule.seed + trainer.first)
     data = torch.utils.data.DataLoader(dataset, None, num_workers=1, prefetch_factor=2)
     return trainer.fit(data, losses)

@@ -17,15 +17,21 @@ import soxr
 SAMPLE_RATE = 16000
 NORMAL_RMS = 0.05  # -26 dBFS, the level of speech close to the microphone
 
-_ACCENTS = ('en', 'en-us', 'en-gb-x-gbclan', 'en-gb-x-rp', 'en-gb-x-gbcwmd', 'en-029')
+_ACCENTS = (
+    'en', 'en-us', 'en-gb-x-gbclan', 'en-gb-x-rp', 'en-gb-x-gbcwmd', 'en-029', 'en-us-nyc',
+)  # fmt: skip
 _VARIANTS = (
     '', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm8', 'f1', 'f2', 'f3', 'f5', 'klatt', 'klatt2',
     'klatt4', 'adam', 'Alex', 'Alicia', 'Andrea', 'Annie', 'antonio', 'aunty', 'belinda',
     'benjamin', 'boris', 'caleb', 'david', 'Denis', 'Diogo', 'ed', 'Gene', 'Henrique', 'Hugo',
     'Jacky', 'john', 'Lee', 'linda', 'marcelo', 'max', 'Michel', 'miguel', 'pablo', 'paul',
     'pedro', 'quincy', 'rob', 'shelby', 'steph', 'travis', 'victor', 'grandma', 'grandpa',
+    'Andy', 'AnxiousAndy', 'Gene2', 'Mike', 'Nguyen', 'RicishayMax', 'RicishayMax3', 'Storm',
+    'announcer', 'croak', 'gustave', 'iven', 'iven2', 'iven4', 'kaukovalta', 'klatt5', 'zac',
+    'Tweaky', 'steph3', 'michel',
 )  # fmt: skip
 _HELD_OUT_VARIANTS = ('m7', 'f4', 'anika', 'robert', 'Marco', 'klatt3', 'edward', 'steph2')
+_DEVELOPMENT_VARIANTS = ('Michael', 'norbert', 'klatt6', 'iven3', 'Mario', 'sandro')
 _HELD_OUT_ACCENTS = ('en-us', 'en-gb-scotland', 'en')
 _FLITE = ('kal', 'kal16', 'awb', 'slt')
 _FESTIVAL = ('voice_kal_diphone', 'voice_cmu_us_slt_arctic_hts')
@@ -65,6 +71,14 @@ def draw_voice(rng: np.random.Generator, held_out: bool) -> Voice:
         return Voice('flite', name, rate, pitch, resampling)
     name = 'voice_ked_diphone' if held_out else str(rng.choice(_FESTIVAL))
     return Voice('festival', name, rate, 0, resampling)
+
+
+def draw_development_voice(rng: np.random.Generator) -> Voice:
+    """Return a random espeak voice that neither training nor the evaluation uses."""
+    name = f'{rng.choice(_ACCENTS[:2])}+{rng.choice(_DEVELOPMENT_VARIANTS)}'
+    rate = float(np.exp(rng.uniform(np.log(0.85), np.log(1.25))))
+    resampling = float(np.exp(rng.uniform(-0.13, 0.13)))
+    return Voice('espeak', name, rate, int(rng.integers(25, 76)), resampling)
 
 
 def missing_programs() -> list[str]:
