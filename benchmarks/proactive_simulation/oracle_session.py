@@ -21,6 +21,8 @@ class OracleSession:
     miss, false_yes: share of its answers that are wrong when the truth is yes, and no.
     """
 
+    flow_steps = 0
+
     def __init__(self, truth: Truth, miss: float = 0.0, false_yes: float = 0.0, seed: int = 0):
         self._truth, self._miss, self._false_yes = truth, miss, false_yes
         self._by_question = {watch.question: watch.id for watch in truth.watches}
