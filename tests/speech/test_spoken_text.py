@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 import pytest
 
@@ -48,8 +48,10 @@ def test_reset_drops_the_waiting_word():
 
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=80))
+@example(text='[')
+@example(text=']]]')
 def test_no_command_passes(text):
     clean = speakable(text + '[[h@loU]] \x01 50s \x00')
-    assert '[[' not in clean
+    assert '[[' not in clean and ']]' not in clean
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in clean)
     clean.encode()

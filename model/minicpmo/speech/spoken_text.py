@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MAX_WAITING = 200
 """Characters without any border between words that are spoken all the same."""
 _UNSPACED = (('\u3040', '\u30ff'), ('\u3400', '\u4dbf'), ('\u4e00', '\u9fff'))
 """Scripts whose every character may end a word: kana and Chinese characters."""
+_BRACKETS = re.compile(r'\[(?=\[)|\](?=\])')
+"""Every bracket of a run but the last one, so that none of any length stays double."""
 
 
 def speakable(text: str) -> str:
@@ -19,7 +22,7 @@ def speakable(text: str) -> str:
     pulled apart.
     """
     kept = (' ' if unicodedata.category(c) in ('Cc', 'Cs', 'Co') else c for c in text)
-    return ''.join(kept).replace('[[', '[ [').replace(']]', '] ]')
+    return _BRACKETS.sub(r'\g<0> ', ''.join(kept))
 
 
 class SpokenText:
