@@ -4,8 +4,14 @@
 
 from collections.abc import Iterator
 import os
+from pathlib import Path
+import shutil
+import subprocess
+import time
 
 import pytest
+
+ROOM = Path(__file__).parent / 'data' / 'room_without_sound_card.pa'
 
 
 @pytest.fixture(scope='session')
@@ -24,6 +30,44 @@ def ros(ros_domain: int) -> Iterator[None]:
     rclpy.init()
     yield
     rclpy.try_shutdown()
+
+
+@pytest.fixture
+def sound_server(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Yield the environment of a sound server with a loudspeaker and a microphone in one room."""
+    for program in ('pulseaudio', 'paplay', 'espeak-ng'):
+        assert shutil.which(program), f'{program} is missing: make setup'
+    environment = {
+        **os.environ,
+        'XDG_RUNTIME_DIR': str(tmp_path),
+        'HOME': str(tmp_path),
+        'PULSE_RUNTIME_PATH': str(tmp_path / 'pulse'),
+        'OMP_NUM_THREADS': '1',
+    }
+    environment.pop('PULSE_SERVER', None)
+    process = subprocess.Popen(
+        [
+            'pulseaudio',
+            '-n',
+            '-F',
+            str(ROOM),
+            '--exit-idle-time=-1',
+            '--daemonize=no',
+        ],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    for _ in range(100):
+        if subprocess.run(['pactl', 'info'], env=environment, capture_output=True).returncode == 0:
+            break
+        time.sleep(0.1)
+    else:
+        process.kill()
+        pytest.fail('the sound server did not start')
+    yield environment
+    process.terminate()
+    process.wait(10)
 
 
 SLOW_FOLDERS = {'node', 'demo', 'speech'}

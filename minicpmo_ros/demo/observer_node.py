@@ -11,7 +11,7 @@ import time
 from typing import Any, Optional
 
 from audio_common_msgs.msg import AudioDataStamped, AudioInfo
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import CompressedImage
@@ -76,6 +76,7 @@ class ObserverNode(Node):
         self._transcript = transcript
         self._reader: Optional[MessageReader] = None
         self._captions = sorted(observation.captions, key=lambda caption: caption.begin)
+        self._problems: set[str] = set()
         self._speech_began: Optional[float] = None
         self._recorder = TopicRecorder(output / 'recording.mcap')
         self._events = (output / 'events.jsonl').open('w')
@@ -112,6 +113,14 @@ class ObserverNode(Node):
     def _on_duplex_state(self, message: DuplexState) -> None:
         if message.state == DuplexState.ERROR:
             self.failure = f'the inference node failed: {message.detail}'
+
+    def _on__diagnostics(self, message: DiagnosticArray) -> None:
+        """Say once what keeps a node from working, such as a sound card that is not there."""
+        for status in message.status:
+            problem = f'{status.name.rsplit("/", 1)[-1]}: {status.message}'
+            if status.level == DiagnosticStatus.ERROR and problem not in self._problems:
+                self._problems.add(problem)
+                self._transcript.problem(problem)
 
     def _on_omni_unit(self, message: OmniUnit) -> None:
         if self._reader is None:

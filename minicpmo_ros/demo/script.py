@@ -11,7 +11,12 @@ from minicpmo_ros.demo.observation import Caption
 
 
 def read_captions(media: Path) -> list[Caption]:
-    """Return the captions in ``NAME.json`` beside ``NAME.mp4``; none without such a file."""
+    """Return the captions in ``NAME.json`` beside ``NAME.mp4``; none without such a file.
+
+    media: an empty path for live devices.
+    """
+    if not media.name:
+        return []
     path = media.with_suffix('.json')
     if not path.is_file():
         return []

@@ -71,9 +71,9 @@ class Transcript:
         if event.type == 'opened':
             self._line(event.time, 'event', 'event', f'{event.kind} ({origin}): {event.text}')
 
-    def note(self, time: float, text: str) -> None:
-        """Write anything else."""
-        self._line(time, 'quiet', 'demo', text)
+    def problem(self, text: str) -> None:
+        """Write what keeps the assistant from working, before or during the conversation."""
+        self.write(f'{"":>7}  {"problem":<7} {text}')
 
     def _line(self, time: float, colour: str, who: str, what: str) -> None:
         clock = f'{int(time) // 60}:{time % 60:04.1f}'

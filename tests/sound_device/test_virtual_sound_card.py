@@ -4,12 +4,8 @@
 
 import os
 from pathlib import Path
-import shutil
 import subprocess
 import sys
-import time
-
-import pytest
 
 HERE = Path(__file__).parent
 # Sound cards are served first on robots; here it keeps a busy test machine from stuttering.
@@ -69,44 +65,6 @@ report['underruns'] = engine.playback.state().underruns
 report['jumps'] = device._clock.jumps
 print(json.dumps(report))
 """
-
-
-@pytest.fixture
-def sound_server(tmp_path):
-    """Yield the environment of a sound server with a loudspeaker and a microphone in one room."""
-    for program in ('pulseaudio', 'paplay', 'espeak-ng'):
-        assert shutil.which(program), f'{program} is missing: make setup'
-    environment = {
-        **os.environ,
-        'XDG_RUNTIME_DIR': str(tmp_path),
-        'HOME': str(tmp_path),
-        'PULSE_RUNTIME_PATH': str(tmp_path / 'pulse'),
-        'OMP_NUM_THREADS': '1',
-    }
-    environment.pop('PULSE_SERVER', None)
-    process = subprocess.Popen(
-        [
-            'pulseaudio',
-            '-n',
-            '-F',
-            str(HERE / 'robot.pa'),
-            '--exit-idle-time=-1',
-            '--daemonize=no',
-        ],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    for _ in range(100):
-        if subprocess.run(['pactl', 'info'], env=environment, capture_output=True).returncode == 0:
-            break
-        time.sleep(0.1)
-    else:
-        process.kill()
-        pytest.fail('the sound server did not start')
-    yield environment
-    process.terminate()
-    process.wait(10)
 
 
 def speak(path, voice, text):
