@@ -22,8 +22,8 @@ from typing import Optional
 
 from minicpmo_ros.errors import AssistantError, ParameterError
 from minicpmo_ros.installation import share_folder
+from minicpmo_ros.node_environment import node_variables
 from minicpmo_ros.node_table import NODE_SETS, NodeEntry, NodeSet
-from minicpmo_ros.transport import profile_variables
 
 # How long nodes may take to end before they are killed [s].
 END_SECONDS = 5.0
@@ -108,7 +108,7 @@ class Bringup:
 
     def __enter__(self) -> Bringup:
         share = share_folder()
-        environment = {**os.environ, **profile_variables(os.environ, share)}
+        environment = {**os.environ, **node_variables(os.environ, share)}
         environment['PYTHONUNBUFFERED'] = '1'
         wanted = [entry for entry in self._set.nodes if entry.is_wanted(self._arguments)]
         width = max(len(entry.executable) for entry in wanted)

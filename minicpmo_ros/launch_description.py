@@ -11,14 +11,14 @@ from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription
 from minicpmo_ros.installation import share_folder
+from minicpmo_ros.node_environment import node_variables
 from minicpmo_ros.node_table import PACKAGE, LaunchArgument, NodeSet
-from minicpmo_ros.transport import profile_variables
 
 
 def describe(node_set: NodeSet) -> LaunchDescription:
     """Return the arguments and nodes of ``node_set``; the first crash ends the set."""
     share = share_folder()
-    variables = profile_variables(os.environ, share)
+    variables = node_variables(os.environ, share)
     default_file = str(share / 'config' / f'{node_set.name}.yaml')
 
     def start_nodes(context: LaunchContext) -> list[Node]:
