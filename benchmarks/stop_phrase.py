@@ -21,7 +21,9 @@ from benchmarks.barge_in_simulation.material import (
     CONVERSATION,
     INTERRUPTIONS,
 )
+from minicpmo_ros.sound_device.speech_detector import SpeechDetector
 from minicpmo_ros.stop_phrase.spotter import StopPhraseSpotter
+from minicpmo_ros.stop_phrase.voice_gate import VoiceGate
 from training.nano import sound
 from training.stop_phrase import phrase_data, phrase_voice
 from training.stop_phrase.phrase_data import Sounds
@@ -35,13 +37,16 @@ RESULT = Path(__file__).parent / 'results' / 'stop_phrase.json'
 
 
 def heard(spotter: StopPhraseSpotter, samples: np.ndarray) -> list[tuple[float, str]]:
-    """Return (time [s], phrase) of everything found in float32 samples."""
+    """Return (time [s], phrase) of everything found in float32 samples, as the bridge does."""
+    detector, voice = SpeechDetector(), VoiceGate()
     audio = (np.clip(samples, -1.0, 1.0) * 32767).astype(np.int16)
     found = []
     for begin in range(0, audio.size - FRAME + 1, FRAME):
-        spotted = spotter.process(audio[begin : begin + FRAME])
-        if spotted:
-            found.append(((begin + FRAME) / RATE, spotted.phrase))
+        frame, end = audio[begin : begin + FRAME], (begin + FRAME) / RATE
+        voice.update(detector.process(begin, frame).probability, end)
+        spotted = spotter.process(frame)
+        if spotted and voice.admits(end):
+            found.append((end, spotted.phrase))
     return found
 
 

@@ -43,11 +43,12 @@ class BargeInComponent:
 
     Times are those of arrival on the monotonic clock: what counts is when the robot can react.
     Other components may stop the robot with ``stop``, follow what happens with ``on_command`` and
-    ask ``emergency_stop``.
+    what is heard with ``on_speech_frame``, and ask ``emergency_stop``.
     """
 
     def __init__(self, node: Node) -> None:
         self.on_command: list[Callable[[Command], None]] = []
+        self.on_speech_frame: list[Callable[[SpeechFrame], None]] = []
         self._node = node
         self._server = ParameterServer(node, BargeInParameters, self._apply)
         parameters = self._server.value
@@ -92,6 +93,8 @@ class BargeInComponent:
         frame = SpeechFrame(self._heard_speech_at, message.probability, message.level)
         self._issue(self.controller.user_speech(frame))
         self._timer.wake()
+        for listener in self.on_speech_frame:
+            listener(frame)
 
     def _on_playback(self, message: PlaybackStatus) -> None:
         report = PlaybackReport(
