@@ -14,6 +14,7 @@ import itertools
 
 import numpy as np
 
+from minicpmo_ros.watch.condition import question_about
 from training.nano.renderer import ATTRIBUTES
 from training.nano.scene import COLOURS, POT_STATES, ROOMS, SHAPES
 
@@ -143,9 +144,6 @@ CONDITIONS = (
     ),
 )
 KINDS = tuple(dict.fromkeys(condition.kind for condition in CONDITIONS))
-WATCH_FRAME = 'Look at the newest picture{place}. Is it true now that {text}?'
-"""What the events node asks for a watch (``minicpmo_ros.watch.watch.Watch.question``)."""
-
 _FRAMES = ('Is it true that {text}?', 'Is it so that {text}?', 'Do you see that {text}?',
            'Look at the picture. Is it true that {text}?', 'Can you see that {text}?',
            'Is it true now that {text}?')  # fmt: skip
@@ -177,8 +175,8 @@ def classes_of(labels: np.ndarray) -> Classes:
 def draw_question(rng: np.random.Generator, classes: Classes, held_out: bool = False) -> Question:
     """Return a random question; yes and no are about equally frequent.
 
-    held_out: ask in words that training never uses; the watch's own frame stays, its condition
-        is then worded anew.
+    held_out: ask in words that training never uses. Half of the others are asked exactly as the
+        events node asks for a watch.
     """
     wanted = bool(rng.random() < 0.5)
     fitting = [entry for entry in CONDITIONS if entry.holds(classes) is wanted]
@@ -196,13 +194,12 @@ def _ask(
     facts = (CONDITIONS.index(condition), tuple(classes.values()))
     draw = rng.random()
     text = _one(rng, condition.held_out if held_out else condition.phrases)
-    if draw < _WATCH_SHARE:
-        room, place = None, ''
+    if draw < _WATCH_SHARE and not held_out:
+        room = None
         if rng.random() < _PLACE_SHARE and condition.kind != 'room':
             room = int(rng.integers(len(ROOMS))) if rng.random() < 0.5 else classes['room']
-            place = f' in the {ROOMS[room]}'
         answer = answer and room in (None, classes['room'])
-        text = WATCH_FRAME.format(place=place, text=text)
+        text = question_about(text, '' if room is None else ROOMS[room])
         return Question(condition.kind, text, answer, *facts)
     if draw < _WATCH_SHARE + _DIRECT_SHARE and not held_out:
         return Question(condition.kind, _one(rng, condition.questions), answer, *facts)
