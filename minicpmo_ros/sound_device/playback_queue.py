@@ -13,11 +13,10 @@ import numpy as np
 
 from minicpmo_ros.audio.resampler import Resampler
 from minicpmo_ros.epoch_gate import EpochGate
+from minicpmo_ros.sound_device.underrun_counter import UnderrunCounter
 
 # Length of the ramp that avoids a click when the sound is cut or comes back [s].
 RAMP_SECONDS = 0.004
-# A shorter silence inside a turn is no underrun [s].
-UNDERRUN_SECONDS = 0.02
 # What the device may hold beyond real time [s].
 AHEAD_SECONDS = 0.3
 # A pause that nobody ends, e.g. because the bridge died, ends itself [s].
@@ -108,8 +107,7 @@ class PlaybackQueue:
         self._paused_samples = 0
         self._sounding = False  # the last block ended with speech
         self._turn_open = False  # speech of the turn is still to come
-        self._starved = 0  # samples of silence since the speech of an open turn ran out
-        self._underruns = 0
+        self._underruns = UnderrunCounter()
 
     def push(self, piece: SpeechPiece) -> bool:
         """Take a piece in; return False, and count why, if it must not be played."""
@@ -199,23 +197,15 @@ class PlaybackQueue:
             if begins and filled:
                 length = min(self._ramp, filled)
                 block[:length] *= np.linspace(0.0, 1.0, length, dtype=np.float32)
-            self._note_starvation(filled, count, turn_id)
+            self._underruns.note(
+                filled / self.sample_rate,
+                (count - filled) / self.sample_rate,
+                turn_id == self._turn_id,
+                self._turn_open,
+                self._sounding,
+            )
             self._sounding = filled == count
         return block
-
-    def _note_starvation(self, filled: int, count: int, turn_id: int) -> None:
-        """Count an underrun when a turn goes on after silence.
-
-        Speech that runs out may as well be over: the end of a turn is often known only later.
-        """
-        if filled:
-            late = self._starved > UNDERRUN_SECONDS * self.sample_rate
-            self._underruns += late and turn_id == self._turn_id
-            self._starved = 0
-        if not self._turn_open:
-            self._starved = 0
-        elif filled < count and (filled or self._sounding or self._starved):
-            self._starved += count - filled
 
     def _take(self, block: np.ndarray) -> int:
         """Move ready samples into the block and return how many."""
@@ -289,7 +279,7 @@ class PlaybackQueue:
             self._ready.clear()
             self._resampler = None
             self._sounding = False
-            self._starved = 0
+            self._underruns.restart()
 
     def state(self) -> PlaybackState:
         """Return what was handed to the device so far and what waits."""
@@ -303,5 +293,5 @@ class PlaybackQueue:
                 paused=self._paused,
                 played=self._played,
                 queued=queued + ready / self.sample_rate,
-                underruns=self._underruns,
+                underruns=self._underruns.count,
             )
