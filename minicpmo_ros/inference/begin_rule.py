@@ -32,7 +32,3 @@ class BeginRule:
             return False
         self.held += 1
         return self.held * (unit.end - unit.begin) / NANOSECONDS <= self.patience
-
-    def reset(self) -> None:
-        """Begin with a silent person."""
-        self.held = 0

@@ -261,6 +261,10 @@ class InferenceWorker:
         except Exception:  # a device that is gone cannot be reset either
             self.state.failures_in_a_row = MOST_FAILURES
             self._report(f'the model cannot be reset:\n{traceback.format_exc()}')
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Count units and turns of a new conversation."""
         self._turn_open = False
         self._next_index = 0
 
@@ -271,8 +275,7 @@ class InferenceWorker:
     def _reset_session(self) -> None:
         self._session.reset()
         self.ladder.reset()
-        self._turn_open = False
-        self._next_index = 0
+        self._begin_anew()
         self.state.failures_in_a_row = 0
         self.state.last_error = ''
 
@@ -280,8 +283,7 @@ class InferenceWorker:
         new = make_session()
         self._session.close()
         self._session = new
-        self._turn_open = False
-        self._next_index = 0
+        self._begin_anew()
         self.state.failures_in_a_row = 0
 
     def _report(self, text: str) -> None:

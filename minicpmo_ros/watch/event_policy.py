@@ -128,10 +128,6 @@ class EventPolicy:
         entry.record = replace(entry.record, happening=happening, spoken=True)
         return [PublishCommand(entry.record, EventType.UPDATED)]
 
-    def is_known(self, key: EventKey) -> bool:
-        """Return whether an event with that key is open or in its cooldown."""
-        return key in self._entries
-
     def note_snapshot(self, event_id: str, sha256: str) -> None:
         """Remember the hash of the picture that was kept with an event."""
         entry = self._find(event_id)
