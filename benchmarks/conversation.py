@@ -6,7 +6,8 @@ python benchmarks/conversation.py [--minutes 20] [--period 30] [--early-close of
 
 Starts the assistant without a sound card, asks it a question every half minute over the topic
 ``audio``, and listens to what its loudspeaker would play. With ``alternate`` every other question
-is asked with ``close_on_speech_end`` of the perception node: both ways meet the same load.
+is asked with ``close_on_speech_end`` of the perception node: both ways meet the same load. The
+questions come at random places of a unit, for how long one waits for an answer depends on that.
 """
 
 from __future__ import annotations
@@ -155,6 +156,7 @@ class Examiner(Node):
 
 def examine(node: Examiner, minutes: float, period: float) -> None:
     """Run the script in real time."""
+    places = np.random.default_rng(2)
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     give_up = time.monotonic() + START_SECONDS
@@ -167,7 +169,7 @@ def examine(node: Examiner, minutes: float, period: float) -> None:
     while time.monotonic() < begun + minutes * 60.0:
         if time.monotonic() >= next_question:
             node.ask(time.monotonic())
-            next_question += period
+            next_question += period + float(places.uniform(-0.5, 0.5))
         if time.monotonic() >= due:
             node.send_block()
             due += BLOCK / RATE

@@ -21,6 +21,7 @@ from minicpmo_ros.message_bytes import sample_array
 from minicpmo_ros.msg import OmniUnit, UserSpeech
 from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
+from minicpmo_ros.perception.aligned_unit import AlignedUnit
 from minicpmo_ros.perception.camera_component import CameraComponent
 from minicpmo_ros.perception.frame_selector import Frame
 from minicpmo_ros.perception.health_component import HealthComponent
@@ -28,7 +29,7 @@ from minicpmo_ros.perception.microphone_component import MicrophoneComponent
 from minicpmo_ros.perception.parameter_set import PerceptionParameters
 from minicpmo_ros.perception.pipeline import PerceptionPipeline, Topics
 from minicpmo_ros.perception.rejection_log import RejectionLog
-from minicpmo_ros.perception.unit_aligner import SAMPLE_RATE, AlignedUnit
+from minicpmo_ros.perception.unit_aligner import SAMPLE_RATE
 from minicpmo_ros.perception.work_queue import WorkQueue
 from minicpmo_ros.stamp import duration_message, seconds_of, time_message
 

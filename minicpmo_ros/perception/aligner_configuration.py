@@ -18,7 +18,7 @@ class AlignerConfiguration:
     max_gap: longest silence put in for missing sound; a larger step is a jump of time [s].
     late_tolerance: a frame this much older than the open unit may still join it [s].
     close_on_speech_end: end a unit when speech ends, filled up with silence.
-    min_early_fill: a unit is closed early only with at least this much sound in it [s].
+    min_early_fill: a unit is closed early as soon as it has at least this much sound in it [s].
     frame_lead: frames of a unit are final so long before its end [s].
     """
 
@@ -29,7 +29,7 @@ class AlignerConfiguration:
     max_gap: float = 5.0
     late_tolerance: float = 0.5
     close_on_speech_end: bool = False
-    min_early_fill: float = 0.4
+    min_early_fill: float = 0.2
     frame_lead: float = 0.0
 
     def __post_init__(self) -> None:

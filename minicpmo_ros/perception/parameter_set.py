@@ -87,7 +87,7 @@ class PerceptionParameters:
         False, 'end a unit when the user stops speaking, filled up with silence'
     )
     min_early_fill: float = parameter(
-        0.4, 'least sound in a unit that ends early', 0.0, 1.0, unit='s'
+        0.2, 'least sound in a unit that ends early', 0.0, 1.0, unit='s'
     )
 
     def aligner_configuration(self) -> AlignerConfiguration:

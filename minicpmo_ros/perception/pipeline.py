@@ -7,12 +7,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, Optional
 
+from .aligned_unit import AlignedUnit
 from .aligner_configuration import AlignerConfiguration
 from .audio_message import Sound
 from .frame_selector import FrameFate, Payload
 from .microphone_stream import MicrophoneStream
 from .rejection_log import RejectionLog
-from .unit_aligner import AlignedUnit, UnitAligner
+from .unit_aligner import UnitAligner
 
 # Stamps this far ahead of ROS time are a wrong clock somewhere, not latency [s].
 FUTURE_SECONDS = 1.0

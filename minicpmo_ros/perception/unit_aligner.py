@@ -10,6 +10,7 @@ from typing import Generic, Optional
 
 import numpy as np
 
+from .aligned_unit import AlignedUnit
 from .aligner_configuration import AlignerConfiguration
 from .audio_timeline import AudioTimeline
 from .frame_selector import Frame, FrameFate, FrameSelector, Payload
@@ -27,38 +28,13 @@ STRAY_FRAMES = 3
 LINE_STEP = 0.05
 
 
-@dataclass(frozen=True)
-class AlignedUnit(Generic[Payload]):
-    """One unit; times in ROS seconds.
-
-    audio: int16 [16000] at 16 kHz. frames: newest last.
-    inserted_silence: samples of it that stand for sound that never arrived.
-    filled: samples of silence after an early end; the next unit begins before them.
-    """
-
-    index: int
-    begin: float
-    end: float
-    audio: np.ndarray
-    frames: tuple[Frame[Payload], ...]
-    frames_dropped: int
-    inserted_silence: int
-    filled: int
-    user_speaking: bool
-    speech_fraction: float
-
-    @property
-    def closed_early(self) -> bool:
-        """Return whether the unit was ended before it was full."""
-        return self.filled > 0
-
-
 @dataclass
 class AlignerState:
     """The open unit and when something last arrived (ROS time [s]).
 
     position: number of the stream's samples that went into units and the open one.
     begin: time of the open unit's first sample. silent: silence stands in for the microphone.
+    closing: speech has ended in the open unit, which closes as soon as it holds enough.
     first_frame: stamp and arrival of the first frame, while units have not begun.
     """
 
@@ -67,6 +43,7 @@ class AlignerState:
     silence: int = 0
     begin: Optional[float] = None
     silent: bool = False
+    closing: bool = False
     stray_frames: int = 0
     last_audio: Optional[float] = None
     last_arrival: Optional[float] = None
@@ -120,7 +97,8 @@ class UnitAligner(Generic[Payload]):
         """Take a block, int16 [n] mono at 16 kHz; return the units it completes."""
         self.state.last_audio = self.state.last_arrival = now
         self.state.silent = False
-        return self._advance(self.audio.push(stamp, samples))
+        units = self._advance(self.audio.push(stamp, samples))
+        return units + self._close_early(now)
 
     def push_frame(
         self, stamp: float, payload: Payload, now: float
@@ -150,10 +128,23 @@ class UnitAligner(Generic[Payload]):
         return self.frames.freeze(begin, begin + UNIT_SECONDS)
 
     def push_speech(self, stamp: float, active: bool, now: float) -> list[AlignedUnit[Payload]]:
-        """Take a mark of the speech detector; return the unit it closes early, if any."""
+        """Take a mark of the speech detector; return the unit it closes early, if any.
+
+        A unit that has only begun closes a little later, when it holds ``min_early_fill``, unless
+        the person goes on: most requests end so close to the end of a unit that they are known
+        to be over only in the next one.
+        """
         ended = self.speech.mark(stamp, active)
+        if active:
+            self.state.closing = False
+        elif ended and self.configuration.close_on_speech_end:
+            self.state.closing = True
+        return self._close_early(now)
+
+    def _close_early(self, now: float) -> list[AlignedUnit[Payload]]:
+        """Return the open unit if speech has ended in it and it holds enough sound."""
         enough = self.state.fill >= max(self.configuration.min_early_fill * SAMPLE_RATE, 1)
-        if not (ended and self.configuration.close_on_speech_end and enough):
+        if not (self.state.closing and enough):
             return []
         # Frames run ahead of the sound by the length of a block; the newest one is welcome here.
         return [self._close(frames_until=now)]
@@ -281,6 +272,7 @@ class UnitAligner(Generic[Payload]):
         self.units += 1
         self.added_silence += unit.filled
         state.fill = state.silence = 0
+        state.closing = False
         state.begin = end
         return unit
 

@@ -61,7 +61,8 @@ _WINDOW = {
     'previous_tokens': 'previous_max',
 }
 _SESSION = {name: name for name in ('force_listen_count', 'text_only', 'context_tokens', 'seed')}
-_VOICE = ('voice', 'voice_reference')
+# whole_words: no unit's text ends inside a word, so espeak need not wait for the rest of it.
+_VOICE = ('voice', 'voice_reference', 'whole_words')
 # instruction_suffix: text behind the system prompt. spoken_mask: a factory of SpokenMask objects,
 # one per session, that keep what is written but not meant for the ear out of the speech.
 _PROMPT = ('instruction_suffix', 'spoken_mask')

@@ -110,7 +110,7 @@ class VoiceLibrary:
         if kind == 'none':
             return None
         if kind == 'espeak':
-            return EspeakSpeech()
+            return EspeakSpeech(whole_words=_whole_words(options))
         path = self.reference(options)
         assert path is not None and self._model.tts is not None
         prompt = self._prepare(path).prompt
@@ -171,6 +171,13 @@ def reference_frames(assets: Path) -> Optional[int]:
         return round(soundfile.info(str(path)).duration * MEL_FRAMES_PER_SECOND)
     except (SafetensorError, soundfile.SoundFileError):
         return None
+
+
+def _whole_words(options: Mapping[str, Any]) -> bool:
+    value = options.get('whole_words', False)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f'whole_words is {value!r}; pass true or false')
+    return value
 
 
 def _replacement(wanted_model: bool) -> str:

@@ -267,6 +267,32 @@ def test_end_of_speech_closes_early_and_loses_nothing():
     assert_accounted(aligner)
 
 
+def test_a_unit_that_has_only_begun_closes_as_soon_as_it_holds_enough():
+    world = World(close_on_speech_end=True, min_early_fill=0.3)
+    aligner = world.aligner
+    world.units += aligner.push_speech(START + 0.5, True, START + 0.5)
+    world.hear(0, 1.1)  # the person stopped at the end of the first unit
+    world.units += aligner.push_speech(START + 1.1, False, START + 1.1)
+    assert [unit.closed_early for unit in world.units] == [False]
+    world.hear(1.1, 2.5)
+    first, second, third = world.units[0], world.units[1], world.units[-1]
+    assert (first.filled, second.filled) == (0, 16000 - 4800)
+    assert second.end == pytest.approx(START + 1.3) == third.begin
+    assert_accounted(aligner)
+
+
+def test_a_person_who_goes_on_keeps_the_unit_open():
+    world = World(close_on_speech_end=True, min_early_fill=0.3)
+    aligner = world.aligner
+    world.units += aligner.push_speech(START + 0.02, True, START + 0.02)
+    world.hear(0, 0.1)
+    world.units += aligner.push_speech(START + 0.1, False, START + 0.1)
+    world.hear(0.1, 0.2)
+    world.units += aligner.push_speech(START + 0.2, True, START + 0.2)
+    world.hear(0.2, 2.1)
+    assert [unit.closed_early for unit in world.units] == [False, False]
+
+
 def test_speech_fraction_and_flag():
     world = World()
     aligner = world.aligner

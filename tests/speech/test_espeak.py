@@ -36,8 +36,25 @@ def test_words_cut_between_units_are_spoken_whole(speech):
     assert say(speech, 'od', end=False).size == 0
     good = say(speech, ' morn', end=False)
     morning = say(speech, 'ing.', end=True)
-    np.testing.assert_array_equal(good, say(speech, 'Good '))
+    np.testing.assert_array_equal(good, say(speech, 'Good ', end=False))
     np.testing.assert_array_equal(morning, say(speech, 'morning.'))
+
+
+def test_a_model_that_ends_no_unit_inside_a_word_need_not_wait():
+    speech = EspeakSpeech(whole_words=True)
+    assert say(speech, 'Good', end=False).size > 0
+    np.testing.assert_array_equal(say(speech, ' morning.'), say(speech, 'morning.'))
+    speech.close()
+
+
+def test_an_open_turn_has_no_hole_before_the_next_unit(speech):
+    unit = speech.sample_rate
+    short, quick = (say(speech, 'I see a ball ', end=end) for end in (False, True))
+    assert len(quick) < 0.95 * unit < len(short) < 1.4 * unit
+    tiny, whole = (say(speech, 'I am ', end=end) for end in (False, True))
+    assert len(whole) < len(tiny) < 1.7 * len(whole)  # no slower than is natural
+    long = 'I see the kitchen and a very large wooden table '
+    np.testing.assert_array_equal(say(speech, long, end=False), say(speech, long))
 
 
 def test_equal_texts_sound_equal_whatever_was_said_before(speech):
@@ -127,17 +144,17 @@ def fake_program(folder, script):
 def test_a_failing_program_costs_one_piece_only(monkeypatch, tmp_path, caplog, speech):
     before = say(speech, 'One.')
     speech.close()
-    good = speech._command
+    good = speech._program
     for script in ('cat > /dev/null; exit 3', 'kill -9 $$', 'cat > /dev/null', 'sleep 20'):
         monkeypatch.setattr(espeak, 'TIMEOUT', 0.3)
-        speech._command = [fake_program(tmp_path, script)]
+        speech._program = fake_program(tmp_path, script)
         assert say(speech, 'One.').size == 0
         assert 'not spoken' in caplog.text
         caplog.clear()
         speech.close()
     assert speech.failures == 4
     monkeypatch.undo()
-    speech._command = good
+    speech._program = good
     np.testing.assert_array_equal(say(speech, 'One.'), before)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import logging
 import os
 from pathlib import Path
@@ -30,6 +30,12 @@ from minicpmo.speech.token2wav_config import SAMPLE_RATE
 PROGRAM = 'espeak-ng'
 TIMEOUT = 5.0
 """Seconds after which a call counts as failed; it usually takes a few milliseconds."""
+SPEEDS = (80, 450)
+"""Slowest and fastest speaking rate of espeak-ng [words per minute]."""
+PIECE_SECONDS = 1.1
+"""Length of a piece after which the next one is there: a unit, and what its computing varies."""
+SLOWEST = 0.65
+"""Smallest share of the voice's own speed that still sounds natural."""
 HEADER_BYTES, RATE_OFFSET = 44, 24
 INT16_SCALE = 32768.0
 _VOICE = re.compile(r'[a-z]{2,4}(-[A-Za-z0-9]+)*(\+[A-Za-z0-9]+)?')
@@ -57,7 +63,7 @@ class EspeakVoice:
                 f'"{PROGRAM} --voices"'
             )
         for name, value, low, high in (
-            ('speed', self.speed, 80, 450),
+            ('speed', self.speed, *SPEEDS),
             ('pitch', self.pitch, 0, 99),
             ('amplitude', self.amplitude, 0, 200),
         ):
@@ -79,6 +85,12 @@ class EspeakSpeech:
     equal, and a crash costs one piece. The next process is started ahead and waits for its text,
     which never appears on a command line.
 
+    A turn goes on one unit later, so a shorter piece of an open turn would leave a hole in it: it
+    is spoken more slowly, as long as it stays natural.
+
+    whole_words: no unit of the model ends inside a word; otherwise the last word of a unit is
+        spoken with the next one.
+
     Raises:
         ConfigurationError: espeak-ng is not installed or does not know the voice.
     """
@@ -86,12 +98,12 @@ class EspeakSpeech:
     sample_rate = SAMPLE_RATE
     flow_steps = 0
 
-    def __init__(self, voice: Optional[EspeakVoice] = None) -> None:
+    def __init__(self, voice: Optional[EspeakVoice] = None, whole_words: bool = False) -> None:
         program = shutil.which(PROGRAM)
         if program is None:
             raise ConfigurationError(f'{PROGRAM} is not installed; run "apt install {PROGRAM}"')
-        self._command = (voice or EspeakVoice()).command(program)
-        self._text = SpokenText()
+        self._program, self._voice = program, voice or EspeakVoice()
+        self._text = SpokenText(whole_words)
         self._process: Optional[subprocess.Popen[bytes]] = None
         self.failures = 0
         try:
@@ -116,7 +128,8 @@ class EspeakSpeech:
         if not any(character.isalnum() for character in due):
             return np.zeros(0, np.float32)
         try:
-            return self._synthesize(due)
+            sound = self._synthesize(due)
+            return sound if end_of_turn else self._filling(due, sound)
         except EspeakError as error:
             self.failures += 1
             _LOGGER.warning('%d characters are not spoken: %s', len(due), error)
@@ -146,8 +159,22 @@ class EspeakSpeech:
         if getattr(self, '_process', None) is not None:
             self.close()
 
+    def _filling(self, text: str, sound: np.ndarray) -> np.ndarray:
+        """Return the sound so slow that it lasts until the next unit, or as slow as is natural."""
+        wanted = len(sound) / (PIECE_SECONDS * self.sample_rate)
+        speed = round(self._voice.speed * max(wanted, SLOWEST))
+        if speed >= self._voice.speed or speed < SPEEDS[0]:
+            return sound
+        return self._speak(self._start(speed), text)
+
     def _synthesize(self, text: str) -> np.ndarray:
-        process, self._process = self._process or self._start(), None
+        process, self._process = self._process or self._start(self._voice.speed), None
+        sound = self._speak(process, text)
+        self._process = self._start(self._voice.speed)
+        return sound
+
+    def _speak(self, process: subprocess.Popen[bytes], text: str) -> np.ndarray:
+        """Return what a waiting process makes of the text."""
         try:
             output, complaint = process.communicate(text.encode(), timeout=TIMEOUT)
         except subprocess.TimeoutExpired as error:
@@ -156,13 +183,13 @@ class EspeakSpeech:
         if process.returncode != 0 or len(output) < HEADER_BYTES:
             reason = complaint.decode(errors='replace').strip()
             raise EspeakError(f'exit status {process.returncode}, {reason or "no sound"}')
-        self._process = self._start()
         return _samples(output)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, speed: int) -> subprocess.Popen[bytes]:
+        command = replace(self._voice, speed=speed).command(self._program)
         try:
             return subprocess.Popen(
-                self._command,
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -26,9 +26,13 @@ def speakable(text: str) -> str:
 
 
 class SpokenText:
-    """Holds back the word at the end of a piece until the next piece completes it."""
+    """Holds back the word at the end of a piece until the next piece completes it.
 
-    def __init__(self) -> None:
+    :param whole_words: no piece ends inside a word, so nothing is held back.
+    """
+
+    def __init__(self, whole_words: bool = False) -> None:
+        self._whole_words = whole_words
         self._waiting = ''
 
     @property
@@ -43,7 +47,7 @@ class SpokenText:
     def push(self, text: str, end: bool) -> str:
         """Return what can be spoken after this piece; with ``end`` all of it."""
         text, self._waiting = self._waiting + text, ''
-        if end:
+        if end or self._whole_words:
             return text
         border = _last_border(text)
         if not border and len(text) > MAX_WAITING:
