@@ -60,7 +60,7 @@ def load_options(parameters: InferenceParameters) -> dict[str, Any]:
         options['parts'] = tuple(filter(None, map(str.strip, parameters.parts.split(','))))
     if parameters.max_context_tokens:
         options['context_tokens'] = parameters.max_context_tokens
-    for name in ('cuda_graphs', 'attention'):
+    for name in ('cuda_graphs', 'attention', 'offload'):
         if getattr(parameters, name) != 'auto':
             options[name] = getattr(parameters, name)
     return options

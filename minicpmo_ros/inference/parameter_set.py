@@ -55,6 +55,13 @@ class InferenceParameters:
         choices=('auto', 'true', 'false'),
         read_only=True,
     )
+    offload: str = parameter(
+        'auto',
+        'keep token tables and the imitated voice in host memory, 1.5 GB less on the GPU; auto: '
+        'where the model fits only so',
+        choices=('auto', 'true', 'false'),
+        read_only=True,
+    )
     attention: str = parameter(
         'auto',
         'kernel of the language model; auto measures whether flash-attn, if installed, is faster',

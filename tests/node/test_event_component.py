@@ -9,6 +9,7 @@ import json
 import sqlite3
 import time
 
+from builtin_interfaces.msg import Time
 from PIL import Image
 import pytest
 from rclpy.parameter import Parameter
@@ -150,6 +151,56 @@ def test_watches_can_be_added_changed_and_cancelled(make_rig):
     rig.command.publish(WatchCommand(command=WatchCommand.CANCEL, watch=Watch(id='pot')))
     rig.wait(lambda: len(rig.lists) > count, 'the list')
     assert [w.id for w in rig.lists[-1].watches] == ['fall', 'the-door-opens']
+
+
+@pytest.mark.parametrize(
+    ('command', 'given', 'reason'),
+    [
+        (WatchCommand.ADD, {'id': 'pot', 'text': 'the pot burns'}, 'watch pot exists; change or'),
+        (WatchCommand.ADD, {'text': 'the pot boils', 'zone': 'kitchen'}, 'pot waits for the same'),
+        (WatchCommand.ADD, {'text': 'a cat', 'expires': Time(sec=-5)}, 'expires lies'),
+        (
+            WatchCommand.ADD,
+            {'text': 'tea', 'kind': Watch.TIME, 'when': 'at six', 'due': Time(sec=9)},
+            'leave it out and say the time in when',
+        ),
+        (WatchCommand.ADD, {'text': 'a cat', 'times': ['22:00-06:00']}, 'could never be said'),
+        (WatchCommand.CHANGE, {'id': 'cat', 'text': 'a cat'}, 'no watch cat; known: pot, fall'),
+        (WatchCommand.CANCEL, {'text': 'the pot boils'}, 'give the id of the watch'),
+        (WatchCommand.CANCEL, {'id': 'cat'}, 'no watch cat'),
+        (7, {'id': 'pot'}, 'command 7 is unknown'),
+    ],
+)
+def test_contradictory_commands_are_refused_on_the_topic(make_rig, command, given, reason):
+    rig = make_rig(quiet_hours=['21:00-07:00'])
+    watch = Watch(cooldown=-1.0, severity=Watch.NOTICE)
+    for name, value in given.items():
+        setattr(watch, name, value)
+    count = len(rig.lists)
+    rig.command.publish(WatchCommand(command=command, watch=watch))
+    rig.wait(lambda: len(rig.lists) > count, 'the answer')
+    assert not rig.lists[-1].accepted and reason in rig.lists[-1].reason
+    assert [w.id for w in rig.lists[-1].watches] == ['pot', 'fall']
+
+
+def test_a_change_replaces_the_whole_watch(make_rig):
+    rig = make_rig()
+    changed = rig.lists[-1].watches[0]
+    changed.zone, changed.cooldown = 'cellar', 7.0
+    rig.command.publish(WatchCommand(command=WatchCommand.CHANGE, watch=changed))
+    rig.wait(lambda: rig.lists[-1].watches[0].cooldown == 7.0, 'the change')
+    assert rig.lists[-1].accepted and rig.lists[-1].watches[0] == changed
+
+
+def test_one_wish_is_not_taken_with_its_opposite(make_rig):
+    rig = make_rig()
+    rig.user_text.publish(
+        String(data='Tell me when the door opens. Stop watching for the door opens.')
+    )
+    rig.wait(lambda: not rig.lists[-1].accepted, 'the refusal')
+    assert 'asked for and called off' in rig.lists[-1].reason
+    rig.wait(lambda: rig.notes, 'the answer to the person')
+    assert [w.id for w in rig.lists[-1].watches] == ['pot', 'fall']
 
 
 def test_watches_survive_a_restart_and_cancelled_ones_stay_away(make_rig):
@@ -331,3 +382,5 @@ def test_wrong_parameters_are_refused_with_a_reason(make_rig):
     rig = make_rig()
     [result] = rig.node.set_parameters([Parameter('quiet_hours', value=['nine'])])
     assert not result.successful and 'quiet_hours' in result.reason
+    [result] = rig.node.set_parameters([Parameter('confirm_needed', value=4)])
+    assert not result.successful and 'confirm_window larger' in result.reason
