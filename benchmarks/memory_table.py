@@ -49,7 +49,8 @@ def main() -> None:
         print(
             f'{kind.value:<5} weights {plan.weights / GIGABYTE:6.2f} GB, '
             f'allocated {plan.allocated / GIGABYTE:6.2f} GB, '
-            f'total with CUDA {plan.total / GIB:6.2f} GiB'
+            f'total with CUDA {plan.total / GIGABYTE:6.2f} GB = {plan.total / GIB:6.2f} GiB, '
+            f'on the host {plan.host / GIGABYTE:5.2f} GB'
         )
         if options.plans:
             print(plan.table())

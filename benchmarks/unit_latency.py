@@ -130,7 +130,7 @@ def session_engines(
             SessionEngine(options.size, device, dtype, options.context, execution, weights)
         )
     if options.compile:
-        engines.append(CompiledEngine(options.size, device, dtype, options.context))
+        engines.append(CompiledEngine(options.size, device, dtype, options.context, weights))
     return engines
 
 
@@ -179,7 +179,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help='both: as it comes and captured on CUDA, as it comes elsewhere',
     )
     parser.add_argument('--attention', default='auto', choices=ATTENTION_NAMES)
-    parser.add_argument('--compile', action='store_true', help='also with torch.compile')
+    parser.add_argument('--compile', action='store_true', help='also with a compiled decode step')
     parser.add_argument('--units', type=int, default=40, help='measured units of every kind')
     parser.add_argument('--context', type=int, default=0, help='rows in the cache beforehand')
     parser.add_argument('--threads', type=int, help='threads of torch on the CPU')

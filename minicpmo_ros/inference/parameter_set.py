@@ -122,7 +122,11 @@ class InferenceParameters:
     )
     seed: int = parameter(0, 'of the random generator', 0, 2**31 - 1, read_only=True)
     torch_threads: int = parameter(
-        0, 'threads of torch; 0: its own default', 0, 256, read_only=True
+        0,
+        'threads of torch; 0: one for a small model on a CPU (nano), else its own default',
+        0,
+        256,
+        read_only=True,
     )
     max_units_behind: int = parameter(
         30, 'units that may wait before the oldest is lost', 2, 600, read_only=True

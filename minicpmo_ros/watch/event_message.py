@@ -181,7 +181,7 @@ def outside_record(message: ProactiveEvent, seen: Happening) -> EventRecord:
 
 def _instant(stamp: object) -> float | None:
     seconds = seconds_of(stamp)
-    return seconds if seconds > 0.0 else None
+    return seconds if seconds != 0.0 else None
 
 
 def _time(seconds: float) -> object:
