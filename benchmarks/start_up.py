@@ -4,9 +4,9 @@
 
 ``python -m benchmarks.start_up --model FOLDER`` starts fresh processes that import, load, prepare
 a session (which runs and captures every step where there is CUDA) and answer one second of sound
-with a picture, as ``configure`` and the first unit of the inference node do. From the second run on
-the files come from the page cache; the first process is printed by itself, since it may have waited
-for the disk. Nothing is compiled ahead of time.
+with a picture, as ``configure`` and the first unit of the inference node do. From the second run
+on the files come from the page cache; the first process is printed by itself, since it may have
+waited for the disk. Nothing is compiled ahead of time.
 """
 
 from __future__ import annotations

@@ -63,6 +63,17 @@ def host_tables(names: Collection[str]) -> list[str]:
     return [name for name in wanted if name in names]
 
 
+def move_to_host(model: nn.Module, names: Collection[str], device: torch.device) -> None:
+    """Replace the named embeddings of a model that is there by host tables with their weights."""
+    weights = {name: model.get_parameter(name).detach().cpu() for name in names}
+    install_host_tables(model, names, device)
+    for name, weight in weights.items():
+        table = model.get_submodule(name.rpartition('.')[0])
+        assert isinstance(table, HostTable)
+        table.weight = nn.Parameter(weight, requires_grad=False)
+        table.lock()
+
+
 def install_host_tables(model: nn.Module, names: Collection[str], device: torch.device) -> None:
     """Replace the embeddings that own the named weights by empty host tables."""
     for name in names:

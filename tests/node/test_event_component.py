@@ -9,7 +9,6 @@ import json
 import sqlite3
 import time
 
-from builtin_interfaces.msg import Time
 from PIL import Image
 import pytest
 from rclpy.parameter import Parameter
@@ -17,11 +16,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
-from minicpmo_ros import qos
-from minicpmo_ros.events_node import EventsNode
 from minicpmo_ros.msg import (
-    Announcement,
-    ContextNote,
     DuplexState,
     EventCommand,
     OmniUnit,
@@ -30,114 +25,9 @@ from minicpmo_ros.msg import (
     UnitReport,
     UserSpeech,
     Watch,
-    WatchAnswer,
     WatchCommand,
-    WatchList,
-    WatchQuestion,
 )
-from tests.node.node_harness import Harness
-
-FILE = """
-watches:
-  pot:
-    text: the pot boils
-    zone: kitchen
-    severity: warning
-    reports: ['the pot (boils|is boiling)']
-  fall: {text: somebody has fallen, severity: critical}
-"""
-
-
-def jpeg() -> bytes:
-    buffer = io.BytesIO()
-    Image.effect_noise((320, 240), 90).save(buffer, 'JPEG')
-    return buffer.getvalue()
-
-
-class Rig:
-    """An events node with everything around it played by the test."""
-
-    def __init__(self, harness: Harness, node: EventsNode) -> None:
-        self.harness = harness
-        self.node = node
-        self.events = harness.collect(ProactiveEvent, 'events')
-        self.lists = harness.collect(WatchList, 'watches', qos.STATE)
-        self.notes = harness.collect(ContextNote, 'context_note')
-        self.announcements = harness.collect(Announcement, 'announcement')
-        self.questions = harness.collect(WatchQuestion, 'watch_question')
-        self.camera = harness.collect(Bool, 'camera_enabled', qos.STATE)
-        self.watching = harness.collect(Bool, 'watching', qos.STATE)
-        publisher = harness.publisher
-        self.command = publisher(WatchCommand, 'watch_command')
-        self.answer = publisher(WatchAnswer, 'watch_answer')
-        self.supported = publisher(Bool, 'questions_supported', qos.STATE)
-        self.state = publisher(DuplexState, 'duplex_state', qos.STATE)
-        self.report = publisher(UnitReport, 'unit_report', qos.STREAM)
-        self.user = publisher(UserSpeech, 'user_speech')
-        self.unit = publisher(OmniUnit, 'omni_unit', qos.STREAM)
-        self.user_text = publisher(String, 'user_text')
-        self.text = publisher(TextDelta, 'text_delta', qos.STREAM)
-        self.event = publisher(ProactiveEvent, 'events')
-        self.event_command = publisher(EventCommand, 'event_command')
-        harness.wait(lambda: self.lists, 'the list of watches')
-        # The observer reads this topic too.
-        harness.wait(lambda: self.event.get_subscription_count() >= 2, 'the node')
-
-    def wait(self, condition, what):
-        self.harness.wait(condition, what)
-
-    def model_listens(self):
-        """A model that can be asked is there, and stays there."""
-        self.supported.publish(Bool(data=True))
-        self.state.publish(DuplexState(state=DuplexState.LISTENING))
-        self.wait(lambda: any(m.data for m in self.watching), 'watching')
-
-    def keep_listening_until(self, condition, what):
-        def poll():
-            self.state.publish(DuplexState(state=DuplexState.LISTENING))
-            time.sleep(0.05)
-            return condition()
-
-        self.harness.wait(poll, what)
-
-    def yes(self, watch_id, probability=0.9, times=2):
-        for _ in range(times):
-            self.answer.publish(WatchAnswer(watch_id=watch_id, probability=probability))
-
-    def opened(self):
-        return [e for e in self.events if e.type == ProactiveEvent.OPENED and e.watch_id]
-
-    def add(self, **given):
-        count = len(self.lists)
-        watch = Watch(**{'cooldown': -1.0, **given})
-        self.command.publish(WatchCommand(command=WatchCommand.ADD, watch=watch))
-        self.wait(lambda: len(self.lists) > count, 'the list')
-        return self.lists[-1]
-
-
-@pytest.fixture
-def make_rig(ros, tmp_path):
-    opened = []
-
-    def make(**given):
-        (tmp_path / 'watches.yaml').write_text(FILE)
-        values = {
-            'watches_file': str(tmp_path / 'watches.yaml'),
-            'data_folder': str(tmp_path / 'data'),
-            'announcement_pause': 0.2,
-            **given,
-        }
-        node = EventsNode(
-            parameter_overrides=[Parameter(name, value=value) for name, value in values.items()]
-        )
-        harness = Harness(node)
-        harness.__enter__()
-        opened.append(harness)
-        return Rig(harness, node)
-
-    yield make
-    for harness in opened:
-        harness.__exit__(None, None, None)
+from tests.node.event_rig import jpeg
 
 
 def test_watches_can_be_added_changed_and_cancelled(make_rig):
@@ -151,56 +41,6 @@ def test_watches_can_be_added_changed_and_cancelled(make_rig):
     rig.command.publish(WatchCommand(command=WatchCommand.CANCEL, watch=Watch(id='pot')))
     rig.wait(lambda: len(rig.lists) > count, 'the list')
     assert [w.id for w in rig.lists[-1].watches] == ['fall', 'the-door-opens']
-
-
-@pytest.mark.parametrize(
-    ('command', 'given', 'reason'),
-    [
-        (WatchCommand.ADD, {'id': 'pot', 'text': 'the pot burns'}, 'watch pot exists; change or'),
-        (WatchCommand.ADD, {'text': 'the pot boils', 'zone': 'kitchen'}, 'pot waits for the same'),
-        (WatchCommand.ADD, {'text': 'a cat', 'expires': Time(sec=-5)}, 'expires lies'),
-        (
-            WatchCommand.ADD,
-            {'text': 'tea', 'kind': Watch.TIME, 'when': 'at six', 'due': Time(sec=9)},
-            'leave it out and say the time in when',
-        ),
-        (WatchCommand.ADD, {'text': 'a cat', 'times': ['22:00-06:00']}, 'could never be said'),
-        (WatchCommand.CHANGE, {'id': 'cat', 'text': 'a cat'}, 'no watch cat; known: pot, fall'),
-        (WatchCommand.CANCEL, {'text': 'the pot boils'}, 'give the id of the watch'),
-        (WatchCommand.CANCEL, {'id': 'cat'}, 'no watch cat'),
-        (7, {'id': 'pot'}, 'command 7 is unknown'),
-    ],
-)
-def test_contradictory_commands_are_refused_on_the_topic(make_rig, command, given, reason):
-    rig = make_rig(quiet_hours=['21:00-07:00'])
-    watch = Watch(cooldown=-1.0, severity=Watch.NOTICE)
-    for name, value in given.items():
-        setattr(watch, name, value)
-    count = len(rig.lists)
-    rig.command.publish(WatchCommand(command=command, watch=watch))
-    rig.wait(lambda: len(rig.lists) > count, 'the answer')
-    assert not rig.lists[-1].accepted and reason in rig.lists[-1].reason
-    assert [w.id for w in rig.lists[-1].watches] == ['pot', 'fall']
-
-
-def test_a_change_replaces_the_whole_watch(make_rig):
-    rig = make_rig()
-    changed = rig.lists[-1].watches[0]
-    changed.zone, changed.cooldown = 'cellar', 7.0
-    rig.command.publish(WatchCommand(command=WatchCommand.CHANGE, watch=changed))
-    rig.wait(lambda: rig.lists[-1].watches[0].cooldown == 7.0, 'the change')
-    assert rig.lists[-1].accepted and rig.lists[-1].watches[0] == changed
-
-
-def test_one_wish_is_not_taken_with_its_opposite(make_rig):
-    rig = make_rig()
-    rig.user_text.publish(
-        String(data='Tell me when the door opens. Stop watching for the door opens.')
-    )
-    rig.wait(lambda: not rig.lists[-1].accepted, 'the refusal')
-    assert 'asked for and called off' in rig.lists[-1].reason
-    rig.wait(lambda: rig.notes, 'the answer to the person')
-    assert [w.id for w in rig.lists[-1].watches] == ['pot', 'fall']
 
 
 def test_watches_survive_a_restart_and_cancelled_ones_stay_away(make_rig):
