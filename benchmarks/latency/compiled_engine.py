@@ -12,6 +12,9 @@ from benchmarks.latency.model_size import RandomWeights
 from benchmarks.latency.session_engine import SessionEngine
 from minicpmo.graph.execution import Execution
 
+CAPACITY = 2048
+"""Rows of the cache: three sizes to compile, which takes a minute."""
+
 
 class CompiledEngine(SessionEngine):
     """Fixed shapes, and the forward of one decoded token fused by ``torch.compile``.
@@ -30,7 +33,7 @@ class CompiledEngine(SessionEngine):
         weights: RandomWeights | None = None,
     ) -> None:
         execution = Execution(device, fixed_shapes=True)
-        super().__init__(size, device, dtype, context, execution, weights)
+        super().__init__(size, device, dtype, context, execution, weights, CAPACITY)
         self.name = 'minicpmo compiled'
         begun = time.perf_counter()
         # What a conversation decodes with is nobody's to change but here, where contents are

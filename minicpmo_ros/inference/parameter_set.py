@@ -57,7 +57,7 @@ class InferenceParameters:
     )
     offload: str = parameter(
         'auto',
-        'keep token tables and the imitated voice in host memory, 1.5 GB less on the GPU; auto: '
+        'keep token tables and the imitated voice in host memory, 1.6 GB less on the GPU; auto: '
         'where the model fits only so',
         choices=('auto', 'true', 'false'),
         read_only=True,
