@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument('--size', choices=SIZES, default='full')
     parser.add_argument('--context', type=int, default=8192, help='tokens of a session')
     parser.add_argument('--graphs', action='store_true', help='with captured CUDA graphs')
+    parser.add_argument('--offload', action='store_true', help='tables and voice on the host')
     parser.add_argument('--plans', action='store_true', help='print every line of every plan')
     options = parser.parse_args()
     config = SIZES[options.size].model
@@ -42,12 +43,14 @@ def main() -> None:
                 quantization=kind,
                 voice_frames=PROMPT_CODES * FRAMES_PER_CODE,
                 cuda_graphs=options.graphs,
+                offload=options.offload,
             )
         )
         print(
             f'{kind.value:<5} weights {plan.weights / GIGABYTE:6.2f} GB, '
             f'allocated {plan.allocated / GIGABYTE:6.2f} GB, '
-            f'total with CUDA {plan.total / GIB:6.2f} GiB'
+            f'total with CUDA {plan.total / GIGABYTE:6.2f} GB = {plan.total / GIB:6.2f} GiB, '
+            f'on the host {plan.host / GIGABYTE:5.2f} GB'
         )
         if options.plans:
             print(plan.table())

@@ -29,7 +29,7 @@ from benchmarks.latency.session_engine import SessionEngine
 from benchmarks.latency.unit_engine import UnitCost, UnitEngine, UnitKind, load_adapter
 from benchmarks.measurement import print_and_record, summary
 from minicpmo.attention_choice import ATTENTION_NAMES
-from minicpmo.available_memory import available_memory
+from minicpmo.available_memory import available_memory, shares_memory
 from minicpmo.checkpoint import empty_model, expected_shapes
 from minicpmo.engine import DTYPES, choose_device, choose_dtype
 from minicpmo.errors import ConfigurationError
@@ -117,7 +117,7 @@ def session_engines(
     quantization: Quantization,
 ) -> list[SessionEngine]:
     """Return this project's engines that are to be measured, on the same weights."""
-    weights = RandomWeights.make(options.size, device, dtype, quantization)
+    weights = RandomWeights.make(options.size, device, dtype, quantization, options.offload)
     kinds = [options.cuda_graphs]
     if options.cuda_graphs == 'both':
         kinds = ['false', 'true'] if device.type == 'cuda' else ['false']
@@ -130,7 +130,7 @@ def session_engines(
             SessionEngine(options.size, device, dtype, options.context, execution, weights)
         )
     if options.compile:
-        engines.append(CompiledEngine(options.size, device, dtype, options.context))
+        engines.append(CompiledEngine(options.size, device, dtype, options.context, weights))
     return engines
 
 
@@ -146,11 +146,14 @@ def device_memory(device: torch.device) -> dict[str, float]:
 
 
 def require_memory(
-    size: str, device: torch.device, dtype: torch.dtype, quantization: Quantization
+    options: argparse.Namespace,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: Quantization,
 ) -> None:
     """Print the plan; raise ConfigurationError if the model does not fit on the device."""
     require_hardware(quantization, device, dtype)
-    config = SIZES[size].model
+    config = SIZES[options.size].model
     shapes = expected_shapes(empty_model(config))
     request = MemoryRequest(
         config,
@@ -159,6 +162,9 @@ def require_memory(
         device_type=device.type,
         quantization=quantization,
         voice_frames=PROMPT_CODES * FRAMES_PER_CODE,
+        cuda_graphs=options.cuda_graphs != 'false',
+        offload=options.offload,
+        shared_memory=shares_memory(device),
     )
     print(require_fit(request, available_memory(device), device).table())
 
@@ -178,8 +184,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         choices=('both', 'true', 'false'),
         help='both: as it comes and captured on CUDA, as it comes elsewhere',
     )
+    parser.add_argument('--offload', action='store_true', help='tables and voice on the host')
     parser.add_argument('--attention', default='auto', choices=ATTENTION_NAMES)
-    parser.add_argument('--compile', action='store_true', help='also with torch.compile')
+    parser.add_argument('--compile', action='store_true', help='also with a compiled decode step')
     parser.add_argument('--units', type=int, default=40, help='measured units of every kind')
     parser.add_argument('--context', type=int, default=0, help='rows in the cache beforehand')
     parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
@@ -197,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device = choose_device(options.device)
         dtype = choose_dtype(options.dtype, device)
         quantization = Quantization.parse(options.quantization)
-        require_memory(options.size, device, dtype, quantization)
+        require_memory(options, device, dtype, quantization)
         engines: list[UnitEngine] = [*session_engines(options, device, dtype, quantization)]
         engines += [load_adapter(a, options.size, device, dtype) for a in options.adapter]
     except ConfigurationError as error:
@@ -237,6 +244,7 @@ def run(
         'device': hardware,
         'dtype': str(dtype).removeprefix('torch.'),
         'quantization': options.quantization,
+        'offload': options.offload,
         'threads': torch.get_num_threads(),
         'torch': torch.__version__,
         'text_tokens': TEXT_TOKENS,
@@ -249,6 +257,8 @@ def run(
     name = f'unit_latency_{options.size}_{device.type}_{details["dtype"]}'
     if options.quantization != 'none':
         name = f'{name}_{options.quantization}'
+    if options.offload:
+        name = f'{name}_offload'
     print_and_record(name, rows, options.record, **details)
     print_details(details)
 

@@ -64,6 +64,12 @@ class EventsNode(Node):
                 parse_day_span(span)
         except WatchError as error:
             raise ParameterError(f'quiet_hours: {error}') from error
+        if parameters.confirm_needed > parameters.confirm_window:
+            raise ParameterError(
+                f'confirm_needed is {parameters.confirm_needed} of the last'
+                f' {parameters.confirm_window} answers (confirm_window), which can never be;'
+                ' make confirm_needed smaller or, first, confirm_window larger'
+            )
 
     def _on_camera(self, request: SetBool.Request, reply: SetBool.Response) -> SetBool.Response:
         self._events.watch.camera = request.data

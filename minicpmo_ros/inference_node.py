@@ -24,8 +24,9 @@ from minicpmo_ros.inference.health import judge
 from minicpmo_ros.inference.output_component import OutputComponent
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 from minicpmo_ros.inference.request_component import RequestComponent
+from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import UnitQueue
-from minicpmo_ros.inference.worker import InferenceWorker, UnitOutcome, WorkerCallbacks
+from minicpmo_ros.inference.worker import InferenceWorker, WorkerCallbacks
 from minicpmo_ros.msg import DuplexState, Interruption, OmniUnit
 from minicpmo_ros.node_main import run_node
 from minicpmo_ros.parameter_server import ParameterServer
@@ -154,10 +155,8 @@ class InferenceNode(LifecycleNode):
         self._output.model_id = capabilities.model_id
         self._conversation.asked_window = self.parameters.asked_window
         queue = UnitQueue(self.parameters.max_units_behind)
-        begin = self._conversation.start_unit
-        callbacks = WorkerCallbacks(
-            begin, self._on_outcome, self._on_failure, self._requests.answer
-        )
+        begin, answer = self._conversation.start_unit, self._requests.answer
+        callbacks = WorkerCallbacks(begin, self._on_outcome, self._on_failure, answer)
         vision = capabilities.vision
         self._worker = InferenceWorker(session, queue, callbacks, time.monotonic, vision)
         self._worker.begin_rule.patience = self.parameters.begin_patience

@@ -21,6 +21,7 @@ from minicpmo.config import (
     VisionConfig,
 )
 from minicpmo.graph.captured_step import GraphPool
+from minicpmo.host_table import host_tables, move_to_host
 from minicpmo.model import OmniModel
 from minicpmo.quantization.conversion import assign_matrix, install, tensor_formats
 from minicpmo.quantization.quantizer import quantize
@@ -108,26 +109,34 @@ def random_model(
     device: torch.device,
     dtype: torch.dtype,
     quantization: Quantization = Quantization.NONE,
+    offload: bool = False,
 ) -> OmniModel:
     """Return a model with random weights, made on the device."""
     torch.manual_seed(0)
     if quantization is not Quantization.NONE:
-        model = _quantized_model(size, device, dtype, quantization)
+        model = _quantized_model(size, device, dtype, quantization, offload)
     else:
         with default_dtype(dtype), torch.device(device):
             model = OmniModel(size.model)
+        if offload:
+            move_to_host(model, host_tables(expected_shapes(model)), device)
     if model.tts is not None:
         model.tts.prepare()
     return model.requires_grad_(False).eval()
 
 
 def _quantized_model(
-    size: Size, device: torch.device, dtype: torch.dtype, quantization: Quantization
+    size: Size,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization: Quantization,
+    offload: bool,
 ) -> OmniModel:
     """Return the model filled tensor by tensor, so that it never is there unquantised."""
     model = empty_model(size.model)
     shapes = expected_shapes(model)
-    formats = tensor_formats(shapes, quantization)
+    on_host = host_tables(shapes) if offload else []
+    formats = tensor_formats(shapes, quantization, on_host)
     install(model, shapes, formats)
     for name, shape in shapes.items():
         tensor = WEIGHT_SPREAD * torch.randn(shape, device=device, dtype=dtype)
@@ -135,6 +144,8 @@ def _quantized_model(
             assign_matrix(model, name, quantize(tensor, formats[name]), dtype)
         else:
             assign_weight(model, name, tensor)
+            if name in on_host:
+                move_to_host(model, (name,), device)
     return model
 
 
@@ -143,6 +154,7 @@ def speech_factory(
     model: OmniModel,
     device: torch.device,
     generation: Generation = Generation.ORIGINAL,
+    offload: bool = False,
 ) -> Callable[[Optional[GraphPool]], ModelSpeech | None]:
     """Return a function that makes the speech of a new session, its steps captured in a pool."""
     if size.sound is None or model.tts is None:
@@ -153,6 +165,7 @@ def speech_factory(
     sound.flow.requires_grad_(False).eval().prepare()
     sound.vocoder.requires_grad_(False).eval().prepare()
     voice = sound.prepare_voice(_random_prompt(size.sound, device))
+    voice = voice.on_host() if offload else voice
     return lambda pool: ModelSpeech.duplex(decoder, sound, voice, pool=pool)
 
 
@@ -170,10 +183,12 @@ class RandomWeights:
         device: torch.device,
         dtype: torch.dtype,
         quantization: Quantization = Quantization.NONE,
+        offload: bool = False,
     ) -> RandomWeights:
-        """Return the model of a size by name."""
-        model = random_model(SIZES[size], device, dtype, quantization)
-        return cls(model, speech_factory(SIZES[size], model, device))
+        """Return the model of a size by name; ``offload``: token tables and voice on the host."""
+        model = random_model(SIZES[size], device, dtype, quantization, offload)
+        speech = speech_factory(SIZES[size], model, device, offload=offload)
+        return cls(model, speech)
 
 
 def _random_prompt(config: Token2WavConfig, device: torch.device) -> Prompt:

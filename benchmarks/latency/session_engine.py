@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 import time
 from typing import Any, Optional
 
@@ -76,6 +76,7 @@ class SessionEngine:
     context: rows that fill the key/value cache before the first unit.
     execution: how the hot path runs; None runs everything as it comes.
     weights: a model to measure, one of random weights where not given.
+    capacity: rows of the key/value cache; the conversation begins again when it is full.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class SessionEngine:
         context: int = 0,
         execution: Optional[Execution] = None,
         weights: Optional[RandomWeights] = None,
+        capacity: Optional[int] = None,
     ) -> None:
         self._device, self._context = device, context
         self.execution = execution or Execution(device)
@@ -100,6 +102,8 @@ class SessionEngine:
         speech = weights.new_speech(pools[1])
         prompt = DuplexPrompt.from_text(self._tokenizer, 'Streaming Omni Conversation.')
         options = DuplexOptions(window=WindowOptions(mode=WindowMode.OFF))
+        if capacity is not None:
+            options = replace(options, context_tokens=capacity)
         self._session = DuplexSession(
             model.llm, self._tokenizer, StreamEncoder(model), speech, prompt, options,
             clock=self._clock, pool=pools[0],

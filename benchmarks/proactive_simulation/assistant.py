@@ -31,8 +31,9 @@ from minicpmo_ros.inference.conversation import Conversation
 from minicpmo_ros.inference.output_component import OutputComponent
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 from minicpmo_ros.inference.request_component import RequestComponent
+from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import UnitQueue
-from minicpmo_ros.inference.worker import InferenceWorker, UnitOutcome, WorkerCallbacks
+from minicpmo_ros.inference.worker import InferenceWorker, WorkerCallbacks
 from minicpmo_ros.message_bytes import byte_array, sample_array
 from minicpmo_ros.msg import (
     Announcement,

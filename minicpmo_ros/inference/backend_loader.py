@@ -10,7 +10,9 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from minicpmo.config import ModelConfig
 from minicpmo.protocol import Backend
+from minicpmo.threads import recommended_threads
 from minicpmo_ros.actions.action_tag import SpokenTokenMask
 from minicpmo_ros.actions.instruction import action_instruction
 from minicpmo_ros.actions.skill_file import load_skill_file
@@ -44,8 +46,8 @@ def load_backend(parameters: InferenceParameters, progress: Progress) -> Backend
             f'backend {parameters.backend!r} cannot be imported ({error}); '
             f'known: {", ".join(BACKENDS)}, or give package.module:function'
         ) from error
-    _set_threads(parameters.torch_threads)
     folder = model_folder(parameters.model_path)
+    _set_threads(parameters, folder)
     options = _taken(load, load_options(parameters), parameters.backend)
     return load(folder, parameters.device, parameters.dtype, progress, **options)
 
@@ -60,7 +62,7 @@ def load_options(parameters: InferenceParameters) -> dict[str, Any]:
         options['parts'] = tuple(filter(None, map(str.strip, parameters.parts.split(','))))
     if parameters.max_context_tokens:
         options['context_tokens'] = parameters.max_context_tokens
-    for name in ('cuda_graphs', 'attention'):
+    for name in ('cuda_graphs', 'attention', 'offload'):
         if getattr(parameters, name) != 'auto':
             options[name] = getattr(parameters, name)
     return options
@@ -105,8 +107,18 @@ def _taken(load: Callable[..., Backend], options: dict[str, Any], name: str) -> 
     return {key: value for key, value in options.items() if key not in unknown}
 
 
-def _set_threads(count: int) -> None:
+def _set_threads(parameters: InferenceParameters, folder: Path) -> None:
+    """Set what the user wants, else what suits the model on a CPU, else nothing."""
+    count = parameters.torch_threads
+    if not count and parameters.backend == 'minicpmo' and _runs_on_cpu(parameters.device):
+        count = recommended_threads(ModelConfig.from_folder(folder).llm)
     if count:
         import torch
 
         torch.set_num_threads(count)
+
+
+def _runs_on_cpu(device: str) -> bool:
+    import torch
+
+    return device == 'cpu' or (device == 'auto' and not torch.cuda.is_available())

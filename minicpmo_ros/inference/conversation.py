@@ -12,8 +12,8 @@ from typing import Optional
 
 from minicpmo_ros.epoch_gate import EpochGate
 from minicpmo_ros.inference.turn_tracker import TurnOutput, TurnTracker
+from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit
-from minicpmo_ros.inference.worker import UnitOutcome
 
 # Share of a unit with detected speech that counts as somebody having spoken.
 SPOKEN_FRACTION = 0.1

@@ -111,6 +111,11 @@ class Inbox:
                 self._ready.wait()
             return None
 
+    def following(self) -> Optional[PendingUnit]:
+        """Return the unit that comes next, which stays; None while commands come before it."""
+        with self._ready:
+            return None if self.stopped or self._commands else self.queue.first()
+
     def _forget(self) -> None:
         self.queue.clear()
         self._notes.clear()

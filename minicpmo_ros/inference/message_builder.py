@@ -9,8 +9,8 @@ import hashlib
 from minicpmo.protocol import Decision
 from minicpmo_ros.errors import MessageError
 from minicpmo_ros.inference.turn_tracker import SpeechPiece, TextPiece, TurnOutput
+from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit
-from minicpmo_ros.inference.worker import UnitOutcome
 from minicpmo_ros.message_bytes import byte_array, read_samples, to_int16
 from minicpmo_ros.msg import OmniUnit, ProactiveEvent, SpeechChunk, TextDelta, UnitReport
 from minicpmo_ros.stamp import duration_message, nanoseconds_of, time_message

@@ -16,8 +16,8 @@ from minicpmo_ros import qos
 from minicpmo_ros.inference import message_builder as build
 from minicpmo_ros.inference.parameter_set import InferenceParameters
 from minicpmo_ros.inference.turn_tracker import TurnOutput
+from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit
-from minicpmo_ros.inference.worker import UnitOutcome
 from minicpmo_ros.msg import Interruption, ProactiveEvent, SpeechChunk, TextDelta, UnitReport
 from minicpmo_ros.stamp import time_message
 

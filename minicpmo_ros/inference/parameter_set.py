@@ -55,6 +55,13 @@ class InferenceParameters:
         choices=('auto', 'true', 'false'),
         read_only=True,
     )
+    offload: str = parameter(
+        'auto',
+        'keep token tables and the imitated voice in host memory, 1.6 GB less on the GPU; auto: '
+        'where the model fits only so',
+        choices=('auto', 'true', 'false'),
+        read_only=True,
+    )
     attention: str = parameter(
         'auto',
         'kernel of the language model; auto measures whether flash-attn, if installed, is faster',
@@ -115,7 +122,11 @@ class InferenceParameters:
     )
     seed: int = parameter(0, 'of the random generator', 0, 2**31 - 1, read_only=True)
     torch_threads: int = parameter(
-        0, 'threads of torch; 0: its own default', 0, 256, read_only=True
+        0,
+        'threads of torch; 0: one for a small model on a CPU (nano), else its own default',
+        0,
+        256,
+        read_only=True,
     )
     max_units_behind: int = parameter(
         30, 'units that may wait before the oldest is lost', 2, 600, read_only=True

@@ -62,6 +62,10 @@ class UnitQueue:
             self.lost += 1
         self._units.append(unit)
 
+    def first(self) -> Optional[PendingUnit]:
+        """Return the oldest unit, which stays."""
+        return self._units[0] if self._units else None
+
     def take(self) -> Optional[PendingUnit]:
         """Remove and return the oldest unit."""
         return self._units.popleft() if self._units else None

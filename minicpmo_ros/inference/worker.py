@@ -5,54 +5,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 import threading
 import traceback
 from typing import Optional
 
 from minicpmo.errors import InputError, MiniCPMOError
-from minicpmo.protocol import Decision, Heard, Session, Unit, UnitResult
+from minicpmo.protocol import (
+    Decision,
+    Heard,
+    LookAheadSession,
+    Session,
+    Unit,
+    UnitResult,
+)
 from minicpmo_ros.errors import AssistantError
 from minicpmo_ros.inference.begin_rule import BeginRule
 from minicpmo_ros.inference.inbox import Inbox, Job
-from minicpmo_ros.inference.load_shedding import LoadLadder, Shedding
-from minicpmo_ros.inference.picture import readable_pictures
+from minicpmo_ros.inference.load_shedding import LoadLadder
+from minicpmo_ros.inference.prepared_unit import PreparedUnit
 from minicpmo_ros.inference.question_budget import QuestionBudget
+from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
-from minicpmo_ros.message_bytes import to_float32
-
-# After so many failing units in a row the session is given up until it is reset.
-MOST_FAILURES = 3
-
-
-@dataclass(frozen=True)
-class UnitOutcome:
-    """One processed unit, as the model was given it; times are seconds."""
-
-    unit: PendingUnit
-    result: UnitResult
-    queue_time: float
-    total_time: float
-    units_behind: int
-    shedding: Shedding = Shedding()
-
-
-@dataclass
-class WorkerState:
-    """What the worker counts; read by diagnostics."""
-
-    units: int = 0
-    rejected: int = 0
-    failures: int = 0
-    failures_in_a_row: int = 0
-    last_error: str = ''
-    paused: bool = False
-    pictures_shed: int = 0
-
-    @property
-    def failed(self) -> bool:
-        """Return whether the session was given up."""
-        return self.failures_in_a_row >= MOST_FAILURES
+from minicpmo_ros.inference.worker_state import MOST_FAILURES, WorkerState
 
 
 @dataclass(frozen=True)
@@ -77,7 +53,8 @@ class InferenceWorker:
     engine rejects is reported and the session goes on; when the engine fails otherwise the
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
     Questions are asked only when nothing else is to do, no turn is open and the budget allows it,
-    so a unit waits for one question at most.
+    so a unit waits for one question at most. Where the session can, the sound and pictures of a
+    unit that waits are encoded while the speech of the one before it is being made.
 
     ladder: decides what is left out of units when the model is too slow.
     camera: false takes the pictures out of all units, also of those that wait.
@@ -108,6 +85,7 @@ class InferenceWorker:
         self._last_unit: Optional[PendingUnit] = None
         self._turn_open = False
         self._next_index = 0
+        self._ahead: Optional[PreparedUnit] = None
         self._inbox = Inbox(queue)
         self._thread: Optional[threading.Thread] = None
         if threaded:
@@ -215,36 +193,58 @@ class InferenceWorker:
         self._callbacks.answered(watch_id, probability, self._last_unit)
 
     def _process(self, job: Job) -> None:
-        begun, pending = self._clock(), job.unit
-        if not self.camera:
-            pending = pending.without_images()
-        shedding = self.ladder.shedding(self.units_behind)
-        whole, pending = pending, pending.without_images(shedding.pictures)
-        self.state.pictures_shed += len(whole.images) - len(pending.images)
+        begun, prepared = self._clock(), self._take_prepared(job.unit)
+        pending, shedding = prepared.pending, prepared.shedding
         self._callbacks.started(pending)
-        files = pending.images if self._vision else ()
         listens = self.begin_rule.forces_listening(pending, self._turn_open)
         if job.announcement and not listens and not self._turn_open:
             self._say(job.announcement)
-        unit = Unit(
-            self._next_index,
-            to_float32(pending.audio),
-            readable_pictures(files, shedding.longest_side, self._report),
-            force_listen=listens,
-            max_slices=shedding.max_slices,
-            notes=job.notes,
-            flow_stride=shedding.flow_stride,
-            text_only=shedding.text_only,
-        )
-        result = self._session.step(unit)
+        result = self._step(prepared.unit(self._next_index, listens, job.notes))
         self._next_index += 1
         self._last_unit, self._turn_open = pending, result.turn_open
         self.state.units += 1
         self.state.failures_in_a_row = 0
-        total = self._clock() - begun
+        total = self._clock() - begun + prepared.seconds
+        if self._ahead is not None:
+            total -= self._ahead.seconds
         queued, behind = begun - pending.arrival, self.units_behind
         self.ladder.finish(total, result.decision is Decision.SPEAK, behind, shedding.rung)
         self._callbacks.finished(UnitOutcome(pending, result, queued, total, behind, shedding))
+
+    def _step(self, unit: Unit) -> UnitResult:
+        session = self._session
+        if not isinstance(session, LookAheadSession):
+            return session.step(unit)
+        session.begin(unit)
+        if session.speech_under_way:
+            self._look_ahead(session)
+        return session.finish()
+
+    def _look_ahead(self, session: LookAheadSession) -> None:
+        """Have the next unit encoded if it waits already; it goes on waiting."""
+        waiting = self._inbox.following()
+        if waiting is None:
+            return
+        begun = self._clock()
+        prepared = self._prepare(waiting, self.units_behind - 1)
+        with suppress(MiniCPMOError):  # rejected, and reported, when its turn comes
+            session.prefetch(prepared.unit(self._next_index + 1))
+        self._ahead = replace(prepared, seconds=self._clock() - begun)
+
+    def _take_prepared(self, source: PendingUnit) -> PreparedUnit:
+        """Return the unit that is begun now; what was encoded ahead is used if it is the one."""
+        prepared, self._ahead = self._ahead, None
+        if prepared is None or prepared.source is not source:
+            prepared = self._prepare(source, self.units_behind)
+        elif not self.camera:  # switched off meanwhile
+            prepared = prepared.without_pictures()
+        self.state.pictures_shed += prepared.shed
+        return prepared
+
+    def _prepare(self, source: PendingUnit, waiting: int) -> PreparedUnit:
+        """Make a unit ready that is begun while ``waiting`` others wait behind it."""
+        shedding = self.ladder.shedding(waiting)
+        return PreparedUnit.prepare(source, shedding, self.camera, self._vision, self._report)
 
     def _say(self, text: str) -> None:
         try:
@@ -264,7 +264,8 @@ class InferenceWorker:
         self._begin_anew()
 
     def _begin_anew(self) -> None:
-        """Count units and turns of a new conversation."""
+        """Count units and turns of a new conversation; nothing of it is encoded yet."""
+        self._ahead = None
         self._turn_open = False
         self._next_index = 0
 

@@ -45,6 +45,31 @@ def watch_from(message: WatchMessage) -> Watch:
     )
 
 
+def require_plain_cancel(message: WatchMessage) -> None:
+    """Raise WatchError for a watch that is described and to be cancelled: only its id counts.
+
+    An empty id cancels all watches, which nobody means who describes one.
+    """
+    if not message.id and (message.text or message.zone or message.when):
+        raise WatchError(
+            f'cancel goes by id, and only the text {message.text[:64]!r} was given; give the id of'
+            ' the watch (topic watches), or neither to cancel all'
+        )
+
+
+def require_not_past(message: WatchMessage, now: float) -> None:
+    """Raise WatchError for a new reminder whose time lies behind us.
+
+    The time is computed from ``when``; ``due`` is there for readers.
+    """
+    due = _instant(message.due)
+    if due is not None and due <= now:
+        raise WatchError(
+            f'watch {(message.id or message.text)[:64]!r}: due lies {now - due:.0f} s behind us;'
+            " leave it out and say the time in when, e.g. 'in ten minutes'"
+        )
+
+
 def watch_message(watch: Watch) -> WatchMessage:
     """Return a watch as a message."""
     return WatchMessage(
@@ -156,7 +181,7 @@ def outside_record(message: ProactiveEvent, seen: Happening) -> EventRecord:
 
 def _instant(stamp: object) -> float | None:
     seconds = seconds_of(stamp)
-    return seconds if seconds > 0.0 else None
+    return seconds if seconds != 0.0 else None
 
 
 def _time(seconds: float) -> object:

@@ -36,6 +36,7 @@ class MqttBridge:
         self.lost = 0
         self._waiting: deque[MqttMessage] = deque()
         self._under_way: dict[int, MqttMessage] = {}
+        self._confirmed: deque[int] = deque()
         self._limit = parameters.queue_size
         self._pressing: set[str] = set()
         self._connected = False
@@ -57,6 +58,7 @@ class MqttBridge:
     def waiting(self) -> int:
         """Return how many messages the broker has not confirmed yet."""
         with self._lock:
+            self._settle()
             return len(self._waiting) + len(self._under_way)
 
     def send(self, record: EventRecord, kind: EventType) -> None:
@@ -83,6 +85,7 @@ class MqttBridge:
     def _deliver(self) -> None:
         """Hand over what waits; the library repeats it until the broker confirms."""
         with self._lock:
+            self._settle()
             if not self._connected:
                 return
             while self._waiting:
@@ -109,8 +112,14 @@ class MqttBridge:
         self._connected = False
 
     def _on_publish(self, client: Any, data: Any, message_id: int, *rest: Any) -> None:
-        with self._lock:
-            self._under_way.pop(message_id, None)
+        # The library calls this with the lock that its ``publish`` needs, and we call ``publish``
+        # with our own lock: whoever waited for that one here would wait for ever.
+        self._confirmed.append(message_id)
+
+    def _settle(self) -> None:
+        """Forget what the broker has confirmed."""
+        while self._confirmed:
+            self._under_way.pop(self._confirmed.popleft(), None)
 
 
 def _make_client(parameters: MqttParameters) -> Any:

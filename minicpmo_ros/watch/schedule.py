@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, tzinfo
+from functools import lru_cache
+import math
 import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from minicpmo_ros.errors import WatchError
 
+WEEK_SECONDS = 7 * 86400
 WEEKDAYS = ('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun')
 _SPAN = re.compile(r'(\d{1,2}):(\d\d)\s*-\s*(\d{1,2}):(\d\d)')
 
@@ -70,8 +74,35 @@ class Schedule:
                 return True
         return False
 
+    def overlaps(self, other: Schedule) -> bool:
+        """Return whether both are in force at some time of the week."""
+        return bool(self.minutes & other.minutes)
+
+    def is_covered_by(self, spans: Sequence[str]) -> bool:
+        """Return whether these spans of every day leave no minute of it."""
+        return bool(spans) and self.minutes <= Schedule(tuple(spans)).minutes
+
+    @property
+    def minutes(self) -> frozenset[int]:
+        """Return the minutes of a week [0, 10080) in which it is in force, Monday first."""
+        return _minutes_of(self)
+
+    def is_ever_active(self, begin: float, end: float, zone: tzinfo) -> bool:
+        """Return whether it is in force at some time of [begin, end), seconds since 1970."""
+        if end - begin >= WEEK_SECONDS:
+            return bool(self.minutes)
+        moments = [*range(math.ceil(begin), math.ceil(end), 60), begin]
+        return any(self.is_active(datetime.fromtimestamp(at, zone)) for at in moments)
+
     def _on_day(self, day: datetime) -> bool:
         return not self.weekdays or WEEKDAYS[day.weekday()] in self.weekdays
+
+
+@lru_cache(maxsize=256)
+def _minutes_of(schedule: Schedule) -> frozenset[int]:
+    monday = datetime(2024, 1, 1)
+    week = (monday + timedelta(minutes=minute) for minute in range(WEEK_SECONDS // 60))
+    return frozenset(i for i, moment in enumerate(week) if schedule.is_active(moment))
 
 
 def parse_day_span(text: str) -> DaySpan:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import re
 from typing import Optional
@@ -66,6 +67,20 @@ def from_assistant(text: str) -> list[SpokenRequest]:
         elif _PROMISE_ENDS.fullmatch(words):
             found.append(SpokenRequest(cancel=''))
     return found
+
+
+def require_one_wish(requests: Sequence[SpokenRequest]) -> None:
+    """Raise WatchError where one and the same thing is to be watched and not to be watched.
+
+    To call off everything and ask for something new is no contradiction.
+    """
+    ended = [request.cancel.casefold() for request in requests if request.cancel]
+    for request in requests:
+        if request.add is None:
+            continue
+        text = request.add.text
+        if any(words in text.casefold() for words in ended):
+            raise WatchError(f'{text!r} was asked for and called off in one breath; say which')
 
 
 def _event(text: str) -> Watch:

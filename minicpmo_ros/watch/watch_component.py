@@ -20,7 +20,12 @@ from minicpmo_ros.stamp import seconds_of
 from minicpmo_ros.watch import spoken_request
 from minicpmo_ros.watch.clock_jump import ClockJump
 from minicpmo_ros.watch.confirmation import Confirmation
-from minicpmo_ros.watch.event_message import watch_from, watch_message
+from minicpmo_ros.watch.event_message import (
+    require_not_past,
+    require_plain_cancel,
+    watch_from,
+    watch_message,
+)
 from minicpmo_ros.watch.parameter_set import EventParameters
 from minicpmo_ros.watch.question_round import QuestionRound
 from minicpmo_ros.watch.restatement import Restatement
@@ -144,6 +149,7 @@ class WatchComponent:
         self.watches.restore(state.watches)
         if self.store.problem:
             self._node.get_logger().error(self.store.problem)
+        self._follow_quiet_hours()
         if parameters.watches_file:
             for watch in load_watch_file(configuration_file(parameters.watches_file)):
                 self._take_configured(watch)
@@ -159,7 +165,13 @@ class WatchComponent:
         except WatchError as error:
             self._node.get_logger().warning(f'watches_file: {error}')
 
+    def _follow_quiet_hours(self) -> None:
+        """Tell the list when nothing can be said; what says nothing anyhow has no quiet hours."""
+        given = self._parameters()
+        self.watches.quiet_hours = given.quiet_hours if given.speak else ()
+
     def _on_command(self, message: WatchCommand) -> None:
+        self._follow_quiet_hours()
         try:
             self._obey(message)
         except WatchError as error:
@@ -168,8 +180,10 @@ class WatchComponent:
 
     def _obey(self, message: WatchCommand) -> None:
         if message.command == WatchCommand.CANCEL:
+            require_plain_cancel(message.watch)
             self._cancel(self.watches.cancel(message.watch.id))
         elif message.command == WatchCommand.ADD:
+            require_not_past(message.watch, self._wall())
             self.watches.add(watch_from(message.watch), self._wall())
         elif message.command == WatchCommand.CHANGE:
             watch = watch_from(message.watch)
@@ -188,8 +202,11 @@ class WatchComponent:
     def _by_speech(self, read: Callable[[str], list[SpokenRequest]], text: str) -> None:
         if not self._parameters().watches_by_speech:
             return
+        self._follow_quiet_hours()
         try:
-            for request in read(text):
+            requests = read(text)
+            spoken_request.require_one_wish(requests)
+            for request in requests:
                 self._follow(request)
                 self._changed()
         except WatchError as error:
@@ -228,7 +245,7 @@ class WatchComponent:
             return
         parameters = self._parameters()
         confirmation = self._asking.confirmations.setdefault(watch.id, Confirmation())
-        confirmation.needed = min(parameters.confirm_needed, parameters.confirm_window)
+        confirmation.needed = parameters.confirm_needed
         confirmation.window = parameters.confirm_window
         confirmation.threshold = parameters.confirm_threshold
         seen = seconds_of(message.evidence_end)

@@ -10,6 +10,7 @@ from datetime import datetime, tzinfo
 from typing import Optional
 
 from minicpmo_ros.errors import WatchError
+from minicpmo_ros.watch.contradiction import require_consistent
 from minicpmo_ros.watch.watch import Watch, WatchKind
 
 MOST_WATCHES = 100
@@ -27,11 +28,13 @@ class DueReminder:
 class WatchList:
     """Watches by id, in the order in which they came. Times are seconds since 1970.
 
-    zone: time zone of times of day. limit: most watches at a time.
+    zone: time zone of times of day. limit: most watches at a time. quiet_hours: spans of the day
+    in which only critical events are said.
     """
 
     zone: tzinfo
     limit: int = MOST_WATCHES
+    quiet_hours: tuple[str, ...] = ()
     _watches: dict[str, Watch] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -54,9 +57,6 @@ class WatchList:
             raise WatchError(f'watch {watch.id} exists; change or cancel it')
         if len(self._watches) >= self.limit:
             raise WatchError(f'there are {self.limit} watches already; cancel one first')
-        for other in self._watches.values():
-            if _same_wish(other, watch):
-                raise WatchError(f'watch {other.id} says the same already; change that one')
         return self._store(watch, now)
 
     def change(self, watch: Watch, now: float) -> Watch:
@@ -126,20 +126,12 @@ class WatchList:
         return [watch for watch in events if watch.schedule.is_active(local)]
 
     def _store(self, watch: Watch, now: float) -> Watch:
-        if watch.expires is not None and watch.expires <= now:
-            raise WatchError(f'watch {watch.id}: it would be over already; expires lies behind us')
+        others = [other for other in self._watches.values() if other.id != watch.id]
+        require_consistent(watch, others, self.quiet_hours, now, self.zone)
         if watch.kind is WatchKind.TIME:
-            due = watch.phrase.next_after(now, self.zone)
-            if watch.expires is not None and watch.expires < due:
-                raise WatchError(f'watch {watch.id}: it expires before its time comes')
-            watch = replace(watch, due=due)
+            watch = replace(watch, due=watch.phrase.next_after(now, self.zone))
         self._watches[watch.id] = watch
         return watch
 
     def _known(self) -> str:
         return f'known: {", ".join(self._watches)[:200] or "none"}'
-
-
-def _same_wish(one: Watch, other: Watch) -> bool:
-    first = (one.text.casefold(), one.zone, one.kind, one.when, one.schedule)
-    return first == (other.text.casefold(), other.zone, other.kind, other.when, other.schedule)

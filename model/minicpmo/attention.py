@@ -35,12 +35,13 @@ def sdpa(
 ) -> Tensor:
     """Attend by the fused kernels of PyTorch, which exist on every device."""
     del length  # the mask says the same
-    if query.shape[2] == 1:
-        # One new row sees everything it is given: heads that share keys can be its rows, and
-        # the keys are read once instead of once per head.
-        shared = query.view(query.shape[0], key.shape[1], -1, query.shape[-1])
-        return F.scaled_dot_product_attention(shared, key, value, mask).view(query.shape)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, enable_gqa=True)
+    # Heads that share keys become rows of one head: the keys are read once instead of once per
+    # head, and kernels that take a mask but no shared keys need not copy them or keep all scores.
+    shared = query.reshape(query.shape[0], key.shape[1], -1, query.shape[-1])
+    group = query.shape[1] // key.shape[1]
+    if mask is not None and mask.shape[0] > 1:
+        mask = mask.repeat(group, 1)
+    return F.scaled_dot_product_attention(shared, key, value, mask).reshape(query.shape)
 
 
 def flash_kernel() -> Kernel:

@@ -22,12 +22,17 @@ def available_memory(device: torch.device) -> int:
     full right after a model was downloaded or read; the kernel's estimate, which knows what can
     be reclaimed, is used there instead.
     """
-    if device.type == 'cuda' and not torch.cuda.get_device_properties(device).is_integrated:
+    if device.type == 'cuda' and not shares_memory(device):
         return torch.cuda.mem_get_info(device)[0]
     free = _meminfo_available()
     limit = _container_room()
     free = free if limit is None else min(free, limit)
     return max(free - UNIFIED_RESERVE, 0) if device.type == 'cuda' else free
+
+
+def shares_memory(device: torch.device) -> bool:
+    """Return whether host and device have one memory, as on a Jetson and without a GPU."""
+    return device.type != 'cuda' or torch.cuda.get_device_properties(device).is_integrated
 
 
 def _meminfo_available() -> int:

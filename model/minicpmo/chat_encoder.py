@@ -28,7 +28,7 @@ def prompt_rows(model: OmniModel, prompt: ChatPrompt, max_slices: int) -> Tensor
     rows = []
     for part in prompt.parts:
         if isinstance(part, IdPart):
-            rows.append(model.llm.embed(torch.tensor(part.ids, device=model.device)))
+            rows.append(model.llm.embed_ids(part.ids))
         elif isinstance(part, PicturePart):
             rows.append(pictures[part.picture][part.piece])
         else:

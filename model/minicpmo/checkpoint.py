@@ -23,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from minicpmo.config import PARTS, ModelConfig
 from minicpmo.errors import CheckpointError
+from minicpmo.host_table import HostTable, host_tables, install_host_tables
 from minicpmo.memory_plan import MemoryRequest, without_parts
 from minicpmo.model import OmniModel
 from minicpmo.quantization.conversion import assign_matrix, install, tensor_formats
@@ -74,6 +75,7 @@ def load_model(
     progress: Optional[Progress] = None,
     quantization: Quantization = Quantization.NONE,
     cache: Optional[Path] = None,
+    offload: bool = False,
 ) -> OmniModel:
     """Return the model of ``folder``, ready for inference on ``device``.
 
@@ -85,6 +87,7 @@ def load_model(
         progress: called with the bytes read so far and in all.
         quantization: of the language model.
         cache: folder where quantised matrices are kept and looked for; None keeps nothing.
+        offload: leave the token tables in host memory, unquantised.
 
     Raises:
         CheckpointError: a file is missing or damaged, or tensors are missing, surplus or of
@@ -103,14 +106,19 @@ def load_model(
     model = empty_model(config, table.shape[0] if table is not None else None)
     shapes = expected_shapes(model)
     require_equal(folder, shapes, stored)
-    formats = tensor_formats(shapes, quantization)
+    on_host = host_tables(shapes) if offload else []
+    formats = tensor_formats(shapes, quantization, on_host)
+    install_host_tables(model, on_host, device)
     install(model, shapes, formats)
     reading = _Reading(sum(tensor.size for tensor in stored.values()), progress)
     if formats:
         store = new_store(cache, folder, shard_files(folder), quantization, shapes, formats)
         matrices = {name: stored.pop(name) for name in formats}
         _fill_quantized(model, matrices, formats, store, device, dtype, reading)
+    tables = {name: stored.pop(name) for name in on_host}
+    _fill(model, tables, torch.device('cpu'), dtype, reading)
     _fill(model, stored, device, dtype, reading)
+    _finish(model)
     if model.tts is not None:
         model.tts.prepare()
     return model.requires_grad_(False).eval()
@@ -203,8 +211,15 @@ def _fill(
     for name, tensor in _tensors(stored, device):
         assign_weight(model, name, tensor.to(dtype))
         reading.add(stored[name].size)
+
+
+def _finish(model: OmniModel) -> None:
+    """Share and lock what is shared and locked; everything has been read."""
     if model.config.llm.tie_word_embeddings:
         model.llm.lm_head.weight = model.llm.model.embed_tokens.weight
+    for module in model.modules():
+        if isinstance(module, HostTable):
+            module.lock()
     left = [name for name, tensor in model.state_dict().items() if tensor.is_meta]
     assert not left, left
 

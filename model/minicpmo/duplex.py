@@ -17,7 +17,7 @@ from minicpmo.conversation import Conversation
 from minicpmo.duplex_input import DuplexPrompt, InputEncoder
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.duplex_setup import new_chooser, new_window
-from minicpmo.duplex_state import BegunUnit, DuplexState, EncodedUnit, Sound
+from minicpmo.duplex_state import BegunUnit, DuplexState, Sound
 from minicpmo.errors import SessionStateError
 from minicpmo.forced_turn import ForcedTurn
 from minicpmo.graph.captured_step import GraphPool
@@ -33,7 +33,7 @@ from minicpmo.turn_record import SpokenUnit, TurnRecord
 from minicpmo.unit_decoder import DecodedUnit, UnitDecoder
 from minicpmo.unit_input import UnitInput
 from minicpmo.unit_result import unit_result
-from minicpmo.unit_sequence import Part, part_rows
+from minicpmo.unit_sequence import part_rows
 from minicpmo.yes_no import YesNoQuestion
 
 CLOSING_ROWS = 3
@@ -91,6 +91,12 @@ class DuplexSession:
         """Return in how many steps speech is made, 0 where it is not made by the model."""
         return 0 if self.speech is None else self.speech.flow_steps
 
+    @property
+    def speech_under_way(self) -> bool:
+        """Return whether the device makes the speech of a begun unit while the host is free."""
+        begun, device = self.state.begun, self.conversation.stream.cache.keys.device
+        return device.type == 'cuda' and begun is not None and begun.sound is not None
+
     def step(self, unit: Unit) -> UnitResult:
         """Process one second of input; see :class:`minicpmo.protocol.Session`.
 
@@ -109,19 +115,16 @@ class DuplexSession:
         """
         self._require_idle()
         self.state.require_next(unit)
-        encoded = self.state.ahead
-        if encoded is not None and encoded.unit is not unit:
-            encoded = None  # what was heard ahead stays unanswered
-        parts = self._input.plan(unit) if encoded is None else encoded.parts
-        self.conversation.make_room(
-            part_rows(parts) + self.options.decoding.max_tokens + CLOSING_ROWS
-        )
-        self.state.ahead = None
+        parts = self._input.plan(unit)
+        count = part_rows(parts)
+        self.conversation.make_room(count + self.options.decoding.max_tokens + CLOSING_ROWS)
+        ahead, self.state.ahead = self.state.ahead, None
         with torch.inference_mode():
-            encoded = encoded or self._encode(unit, parts)
-            decoded = self._answer(unit, encoded.rows, encoded.timings)
-            sound = self._begin_speech(unit, decoded, encoded.timings)
-        self.state.begun = BegunUnit(encoded, decoded, sound)
+            encoded = self._input.encode(unit, ahead)
+            rows, timings = self._input.rows(parts, encoded), encoded.timings
+            decoded = self._answer(unit, rows, timings)
+            sound = self._begin_speech(unit, decoded, timings)
+        self.state.begun = BegunUnit(unit, count, timings, decoded, sound)
 
     def finish(self) -> UnitResult:
         """Wait for the speech of the unit that was begun and return its result."""
@@ -129,7 +132,7 @@ class DuplexSession:
         begun, self.state.begun = self.state.begun, None
         if begun is None:
             raise SessionStateError('no unit was begun; call begin first')
-        timings, started = begun.encoded.timings, self._clock()
+        timings, started = begun.timings, self._clock()
         with torch.inference_mode():
             speech = None if begun.sound is None else begun.sound()
         if speech is not None:
@@ -141,8 +144,9 @@ class DuplexSession:
     def prefetch(self, unit: Unit) -> None:
         """Encode the sound and pictures of the next unit ahead, e.g. between begin and finish.
 
-        An interruption in between does not matter: what was heard stays true. If another object
-        is given to the next :meth:`begin`, this one has been heard and stays unanswered.
+        An interruption in between does not matter: what was heard stays true. The next
+        :meth:`begin` takes what is the same object there, sound or pictures, and encodes the
+        rest. If it brings other sound, this second has been heard and stays unanswered.
 
         Raises:
             InputError: the unit cannot be used; the session is unchanged.
@@ -151,9 +155,9 @@ class DuplexSession:
         self._require_open()
         if self.state.ahead is not None:
             raise SessionStateError('one unit is encoded ahead already; begin it first')
-        parts = self._input.plan(unit)
+        self._input.plan(unit)
         with torch.inference_mode():
-            self.state.ahead = self._encode(unit, parts)
+            self.state.ahead = self._input.encode(unit)
 
     def say(self, text: str) -> None:
         """Say a text word for word from the next unit on; see ``minicpmo.protocol.Session``.
@@ -240,10 +244,6 @@ class DuplexSession:
         timings.decode = self._clock() - prefilled
         return decoded
 
-    def _encode(self, unit: Unit, parts: list[Part]) -> EncodedUnit:
-        timings = UnitTimings()
-        return EncodedUnit(unit, parts, self._input.encode(unit, parts, timings), timings)
-
     def _begin_speech(
         self, unit: Unit, decoded: DecodedUnit, timings: UnitTimings
     ) -> Optional[Sound]:
@@ -273,7 +273,7 @@ class DuplexSession:
 
     def _finish(self, begun: BegunUnit, speech: Optional[np.ndarray]) -> None:
         """Take the unit into the books."""
-        unit, decoded = begun.encoded.unit, begun.decoded
+        unit, decoded = begun.unit, begun.decoded
         if not decoded.is_listen:
             if not self.state.turn_open:
                 self._turn.reset()
@@ -285,7 +285,7 @@ class DuplexSession:
         state.last_index, state.last_unit = unit.index, decoded
         state.units += 1
         state.turn_open = decoded.turn_open
-        rows = part_rows(begun.encoded.parts) + decoded.fed_tokens + len(decoded.closing_ids)
+        rows = begun.rows + decoded.fed_tokens + len(decoded.closing_ids)
         ids = [] if decoded.is_listen else list(decoded.ids)
         record = UnitRecord(unit.index, rows, ids, decoded.is_listen)
         self.conversation.end_unit(record, decoded.closing_ids)

@@ -10,32 +10,26 @@ from numbers import Integral
 from typing import Optional
 
 import numpy as np
-from torch import Tensor
 
 from minicpmo.errors import InputError
 from minicpmo.protocol import Unit, UnitTimings
 from minicpmo.unit_decoder import DecodedUnit
-from minicpmo.unit_sequence import Part
+from minicpmo.unit_input import EncodedInput
 
 Sound = Callable[[], np.ndarray]
 """Waits for the speech of a unit and returns it."""
 
 
 @dataclass
-class EncodedUnit:
-    """A unit whose sound and pictures have been encoded: its parts and their rows."""
+class BegunUnit:
+    """A unit that is answered, its speech under way.
+
+    rows: how many its input had.
+    """
 
     unit: Unit
-    parts: list[Part]
-    rows: Tensor
+    rows: int
     timings: UnitTimings
-
-
-@dataclass
-class BegunUnit:
-    """A unit that is answered, its speech under way."""
-
-    encoded: EncodedUnit
     decoded: DecodedUnit
     sound: Optional[Sound]
 
@@ -48,7 +42,7 @@ class DuplexState:
     units: number of accepted units.
     last_unit: the newest unit's answer with its ids, None before the first one.
     silent_turn: no speech is made until the turn ends.
-    ahead: the next unit, if it was encoded ahead. begun: the unit that waits for ``finish``.
+    ahead: what of the next unit was encoded ahead. begun: the unit that waits for ``finish``.
     """
 
     last_index: Optional[int] = None
@@ -56,7 +50,7 @@ class DuplexState:
     turn_open: bool = False
     last_unit: Optional[DecodedUnit] = None
     silent_turn: bool = False
-    ahead: Optional[EncodedUnit] = None
+    ahead: Optional[EncodedInput] = None
     begun: Optional[BegunUnit] = None
 
     def require_next(self, unit: Unit) -> None:

@@ -14,7 +14,7 @@ from typing import Optional
 
 import torch
 
-from minicpmo.available_memory import available_memory
+from minicpmo.available_memory import available_memory, shares_memory
 from minicpmo.chat import ChatSession
 from minicpmo.chat_prompt import Content
 from minicpmo.checkpoint import load_model, memory_request
@@ -24,7 +24,7 @@ from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.errors import ConfigurationError
 from minicpmo.graph.execution import Execution
 from minicpmo.half_duplex import HalfDuplexSession
-from minicpmo.memory_advice import require_fit
+from minicpmo.memory_advice import require_fit, require_host_room, with_offload
 from minicpmo.model import OmniModel
 from minicpmo.protocol import Capabilities
 from minicpmo.quantization.matrix_store import default_cache
@@ -107,6 +107,7 @@ class Engine:
         context_tokens: Optional[int] = None,
         cuda_graphs: str = 'auto',
         attention: str = 'auto',
+        offload: str = 'auto',
     ) -> Engine:
         """Load a model folder in the layout of the official release.
 
@@ -125,6 +126,8 @@ class Engine:
             cuda_graphs: 'auto' captures the hot path of duplex sessions on a CUDA device, 'false'
                 does not; see docs/engine.md.
             attention: 'sdpa', 'flash', or 'auto' for the faster one, which is measured.
+            offload: 'true' keeps token tables and the imitated voice in host memory, 'auto' where
+                the model fits only so.
 
         Raises:
             CheckpointError: the folder is incomplete, damaged or does not fit its config.
@@ -146,16 +149,21 @@ class Engine:
         rows = duplex_options(merged_options(defaults, given)).cache_rows
         request = memory_request(folder, config, place, kind, rows, quantized)
         captures = execution.fixed_shapes and place.type == 'cuda'
-        request = replace(request, cuda_graphs=captures)
+        request = replace(request, cuda_graphs=captures, shared_memory=shares_memory(place))
         frames = reference_frames(folder / 'assets')
         if frames is not None:
             request = replace(request, voice_frames=frames)
-        plan = require_fit(request, available_memory(place), place)
+        free = available_memory(place)
+        request = with_offload(offload, request, free)
+        plan = require_fit(request, free, place)
+        require_host_room(plan, available_memory(torch.device('cpu')))
         _LOGGER.info('memory on %s\n%s', place, plan.table())
         cache = cache_folder(quantization_cache)
-        model = load_model(folder, config, place, kind, progress, quantized, cache)
+        model = load_model(
+            folder, config, place, kind, progress, quantized, cache, request.offload
+        )
         tokenizer = PretrainedTokenizer(folder)
-        voices = VoiceLibrary(model, folder / 'assets')
+        voices = VoiceLibrary(model, folder / 'assets', request.offload)
         return cls(model, tokenizer, voices, defaults, quantized, execution)
 
     def prepare(self, system_prompt: Optional[str] = None, **options: object) -> DuplexSession:

@@ -53,7 +53,7 @@ class LanguageStream:
     @torch.inference_mode()
     def embed(self, ids: Sequence[int]) -> Tensor:
         """Return the embedding rows of ids, [len(ids), hidden]."""
-        return self.model.embed(torch.tensor(ids, dtype=torch.int64, device=self._device))
+        return self.model.embed_ids(ids)
 
     @torch.inference_mode()
     def feed(self, embeddings: Tensor) -> Tensor:
@@ -97,7 +97,3 @@ class LanguageStream:
             self.forwards += 1
             self.model.extend(self.embed(renewed), cache)
         cache.length = new_start + kept
-
-    @property
-    def _device(self) -> torch.device:
-        return self.cache.keys.device

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 
 from minicpmo.attention import Kernel, sdpa
 from minicpmo.config import LanguageConfig, SpeechConfig
+from minicpmo.host_table import look_up
 from minicpmo.kv_cache import KeyValueCache
 from minicpmo.rotary import rotate, rotation
 
@@ -169,6 +171,10 @@ class LanguageModel(nn.Module):
     def embed(self, ids: Tensor) -> Tensor:
         """Return the embedding rows of token ids of any shape."""
         return self.model.embed_tokens(ids)
+
+    def embed_ids(self, ids: Sequence[int]) -> Tensor:
+        """Return the embedding rows of ids the host knows, [len(ids), hidden]."""
+        return look_up(self.model.embed_tokens, ids, self.model.norm.weight.device)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Return the vocabulary logits of exactly the rows given."""

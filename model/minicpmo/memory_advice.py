@@ -10,11 +10,12 @@ from typing import Optional
 
 import torch
 
-from minicpmo.errors import MemoryShortageError, QuantizationError
+from minicpmo.errors import ConfigurationError, MemoryShortageError, QuantizationError
 from minicpmo.memory_plan import MemoryPlan, MemoryRequest, plan_memory, without_parts
 from minicpmo.quantization.scheme import Quantization, require_hardware
 
 GIB = 1 << 30
+OFFLOAD = {'auto': None, 'true': True, 'false': False}
 LEAST_CONTEXT = 2048
 """Shorter contexts are not suggested: a conversation would forget within seconds."""
 
@@ -45,6 +46,31 @@ def require_fit(request: MemoryRequest, available: int, device: torch.device) ->
         f'the model needs {plan.total / GIB:.1f} GiB, {available / GIB:.1f} GiB are free; '
         f'{advice}\n{plan.table()}'
     )
+
+
+def with_offload(option: str, request: MemoryRequest, available: int) -> MemoryRequest:
+    """Return the request with the option ``offload`` ('auto', 'true', 'false') decided.
+
+    'auto': only where the model fits with it and not without.
+
+    Raises ConfigurationError for another value.
+    """
+    if option not in OFFLOAD:
+        raise ConfigurationError(f'offload is {option!r}; use one of {", ".join(OFFLOAD)}')
+    wanted, offloaded = OFFLOAD[option], replace(request, offload=True)
+    if wanted is None:
+        fits = plan_memory(request).total <= available
+        wanted = not fits and plan_memory(offloaded).total <= available
+    return offloaded if wanted else request
+
+
+def require_host_room(plan: MemoryPlan, available: int) -> None:
+    """Raise MemoryShortageError if the host has not the room for what stays there."""
+    if plan.host > available:
+        raise MemoryShortageError(
+            f'offload needs {plan.host / GIB:.1f} GiB of host memory, {available / GIB:.1f} GiB'
+            f' are free; use offload false, or close other programs\n{plan.table()}'
+        )
 
 
 def fitting(request: MemoryRequest, available: int, device: torch.device) -> list[tuple[str, int]]:
@@ -118,6 +144,7 @@ def _without(part: str) -> Change:
 
 
 CHANGES = (
+    Change('offload true', lambda request: replace(request, offload=True)),
     Change('dtype bfloat16', lambda request: replace(request, dtype=torch.bfloat16)),
     Change('cuda_graphs off', lambda request: replace(request, cuda_graphs=False)),
     _with_quantization(Quantization.INT8),

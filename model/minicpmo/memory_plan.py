@@ -12,6 +12,8 @@ from typing import TypeVar
 import torch
 
 from minicpmo.config import AudioConfig, ModelConfig, SpeechConfig, VisionConfig
+from minicpmo.graph.language_graph import INPUT_ROWS
+from minicpmo.host_table import host_tables
 from minicpmo.quantization.conversion import tensor_formats
 from minicpmo.quantization.quantizer import BLOCK_WEIGHTS, BYTES_PER_BLOCK_WEIGHT
 from minicpmo.quantization.scheme import Quantization, TensorFormat, packed_bytes
@@ -38,6 +40,8 @@ TURN_FRAMES = 156
 """Frames of a turn that the flow keeps besides the voice: carried over and new ones."""
 UNIT_ROWS = 1024
 """Rows of the largest unit: ten picture pieces and an answer."""
+VOCODER_BUFFERS = 16
+"""Arrays of the vocoder's last stage that are there at once: branches, sources, padded copies."""
 CUDA_RUNTIME_BYTES = 700 << 20
 """Kernels, library handles and workspaces of a CUDA process."""
 BYTES_PER_ROUNDED_VALUE = 17
@@ -46,7 +50,9 @@ _FLOAT32 = 4
 
 
 Stored = TypeVar('Stored')
-KINDS = ('weights', 'cache', 'graphs', 'peak', 'loading', 'runtime')
+KINDS = ('weights', 'cache', 'graphs', 'peak', 'loading', 'runtime', 'host')
+FREED = ('tts.projector_spk.', 'tts.model.embed_tokens.')
+"""Tensors of the release that are freed as soon as they are read: nothing computes with them."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,8 @@ class MemoryItem:
     """One line of the table.
 
     kind: 'weights', 'cache' (per session), 'graphs' (what captured steps compute in), 'peak' (work
-    space, the largest counts), 'loading' (all there is before caches and other parts are) or
-    'runtime' (what CUDA itself takes).
+    space, the largest counts), 'loading' (all there is before caches and other parts are),
+    'runtime' (what CUDA itself takes) or 'host' (not on the device at all).
     """
 
     name: str
@@ -84,6 +90,11 @@ class MemoryPlan:
     def work_space(self) -> int:
         """Return the bytes of the largest stage; stages do not run at the same time."""
         return max((item.size for item in self.items if item.kind == 'peak'), default=0)
+
+    @property
+    def host(self) -> int:
+        """Return the bytes that stay in the memory of the host."""
+        return self._sum('host')
 
     @property
     def allocated(self) -> int:
@@ -124,6 +135,8 @@ class MemoryRequest:
     device_type: 'cpu' or 'cuda'.
     voice_frames: mel frames of the voice that is imitated, 50 per second; at most 844.
     cuda_graphs: steps are captured, and keep what they compute in.
+    offload: token tables and the imitated voice stay in host memory.
+    shared_memory: host and device have one memory, so nothing is won by that.
     """
 
     config: ModelConfig
@@ -135,12 +148,20 @@ class MemoryRequest:
     quantization: Quantization = Quantization.NONE
     voice_frames: int = TOKEN2WAV_FRAMES - TURN_FRAMES
     cuda_graphs: bool = False
+    offload: bool = False
+    shared_memory: bool = False
+
+    @property
+    def saves_on_device(self) -> bool:
+        """Return whether ``offload`` takes anything from the device."""
+        return self.offload and self.device_type == 'cuda' and not self.shared_memory
 
 
 def plan_memory(request: MemoryRequest) -> MemoryPlan:
     """Return the plan; nothing is allocated."""
     config, size = request.config, request.dtype.itemsize
-    formats = tensor_formats(request.shapes, request.quantization)
+    on_host = host_tables(request.shapes) if request.offload else []
+    formats = tensor_formats(request.shapes, request.quantization, on_host)
     items = _weight_items(request, formats) + _loading_items(request, formats)
     items += _language_items(request)
     if config.vision is not None:
@@ -150,13 +171,11 @@ def plan_memory(request: MemoryRequest) -> MemoryPlan:
         items.append(MemoryItem('audio encoder', 'cache', _audio_cache(config.audio) * size))
         items.append(MemoryItem('log-mel stream', 'cache', 500_000 * _FLOAT32))
     if config.speech is not None:
-        items += _speech_items(config.speech, size, request.voice_frames)
+        items += _speech_items(config.speech, request)
     if request.device_type == 'cuda':
         items.append(MemoryItem('CUDA runtime', 'runtime', CUDA_RUNTIME_BYTES))
         if request.cuda_graphs:
-            # Captured steps share one pool, which holds the results of the largest of them.
-            pool = max(item.size for item in items if item.kind == 'peak')
-            items.append(MemoryItem('shared pool', 'graphs', pool))
+            items += _graph_items(request)
     return MemoryPlan(
         tuple(sorted(items, key=lambda item: KINDS.index(item.kind))), request.sessions
     )
@@ -169,19 +188,26 @@ def without_parts(tensors: Mapping[str, Stored], parts: Collection[str]) -> dict
 
 
 def _weight_items(request: MemoryRequest, formats: Mapping[str, TensorFormat]) -> list[MemoryItem]:
-    sizes = dict.fromkeys(PART_NAMES, 0)
+    sizes, tables = dict.fromkeys(PART_NAMES, 0), 0
+    on_host = host_tables(request.shapes) if request.saves_on_device else []
     for name, shape in request.shapes.items():
         part = name.split('.', 1)[0]
+        if name.startswith(FREED):
+            continue
+        if name in on_host:
+            tables += prod(shape) * request.dtype.itemsize
+            continue
         if name in formats:
             size = packed_bytes(shape, formats[name], request.dtype)
         else:
             size = prod(shape) * request.dtype.itemsize
         sizes[part] = sizes.get(part, 0) + size
-    return [
+    items = [
         MemoryItem(PART_NAMES.get(part, part), 'weights', size)
         for part, size in sizes.items()
         if size
     ]
+    return [*items, MemoryItem('token tables', 'host', tables)] if tables else items
 
 
 def _loading_items(
@@ -206,15 +232,40 @@ def _language_items(request: MemoryRequest) -> list[MemoryItem]:
     config, tokens = request.config.llm, request.context_tokens
     size = request.dtype.itemsize
     rows_per_token = 2 * config.num_hidden_layers * config.num_key_value_heads
-    rows = min(UNIT_ROWS, tokens)
-    layer = rows * (3 * config.intermediate_size + 6 * config.hidden_size) * size
-    if request.quantization in (Quantization.INT8, Quantization.FP8):
-        layer += rows * config.intermediate_size * BYTES_PER_ROUNDED_VALUE
-    chooser = 8 * config.vocab_size * _FLOAT32
     return [
         MemoryItem('keys and values', 'cache', rows_per_token * config.head_dim * tokens * size),
-        MemoryItem('language model', 'peak', layer + chooser),
+        MemoryItem('language model', 'peak', _language_scratch(request, UNIT_ROWS)),
     ]
+
+
+def _language_scratch(request: MemoryRequest, rows: int) -> int:
+    """Return the bytes in which one layer and a choice compute, for so many new rows."""
+    config, size = request.config.llm, request.dtype.itemsize
+    rows = min(rows, request.context_tokens)
+    feed_forward = rows * (3 * config.intermediate_size + 2 * config.hidden_size) * size
+    if request.quantization in (Quantization.INT8, Quantization.FP8):
+        feed_forward += rows * config.intermediate_size * BYTES_PER_ROUNDED_VALUE
+    # The mask of all heads that share keys, as truth values and as numbers that are added.
+    group = config.num_attention_heads // config.num_key_value_heads
+    mask = group * rows * request.context_tokens * (1 + size)
+    attention = rows * 8 * config.hidden_size * size + mask
+    return max(feed_forward, attention) + 8 * config.vocab_size * _FLOAT32
+
+
+def _graph_items(request: MemoryRequest) -> list[MemoryItem]:
+    """Return the scratch memory of captured steps: a pool per stream, as large as its largest.
+
+    Pictures and inputs beyond the largest captured size run as they come.
+    """
+    items = [MemoryItem('language model', 'graphs', _language_scratch(request, INPUT_ROWS[-1]))]
+    if request.config.speech is not None:
+        vocoder = Token2WavConfig().hift
+        # The last stage of the vocoder: the most samples, the fewest channels.
+        channels = vocoder.base_channels >> len(vocoder.upsample_rates)
+        samples = vocoder.sampling_rate // vocoder.istft_hop
+        size = VOCODER_BUFFERS * channels * samples * _FLOAT32
+        items.append(MemoryItem('speech', 'graphs', size))
+    return items
 
 
 def _vision_peak(config: ModelConfig, vision: VisionConfig, size: int, device_type: str) -> int:
@@ -234,14 +285,16 @@ def _audio_cache(config: AudioConfig) -> int:
     return 2 * config.encoder_layers * config.d_model * config.max_source_positions
 
 
-def _speech_items(config: SpeechConfig, size: int, voice_frames: int) -> list[MemoryItem]:
+def _speech_items(config: SpeechConfig, request: MemoryRequest) -> list[MemoryItem]:
+    size, voice_frames = request.dtype.itemsize, request.voice_frames
     cache = 2 * config.num_hidden_layers * config.hidden_size * config.max_position_embeddings
     flow, estimator = Token2WavConfig().flow, Token2WavConfig().flow.estimator
     width = 2 * estimator.head_dim * estimator.num_heads
     per_frame = 2 * flow.n_timesteps * estimator.depth * width * _FLOAT32
+    voice = 'host' if request.saves_on_device else 'weights'
     return [
         MemoryItem('flow and vocoder', 'weights', TOKEN2WAV_PARAMETERS * _FLOAT32),
-        MemoryItem('imitated voice', 'weights', voice_frames * per_frame),
+        MemoryItem('imitated voice', voice, voice_frames * per_frame),
         MemoryItem('speech decoder', 'cache', cache * size),
         MemoryItem('flow and vocoder', 'cache', (voice_frames + TURN_FRAMES) * per_frame),
     ]

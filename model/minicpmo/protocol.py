@@ -167,13 +167,21 @@ class LookAheadSession(Session, Protocol):
     """A session that can hear the next unit while the speech of one is being made.
 
     ``begin``, then ``finish``, do together what ``step`` does; ``prefetch`` may stand in between.
+
+    speech_under_way: between ``begin`` and ``finish``, whether the device makes speech while the
+        host is free; only then does ``prefetch`` save time.
     """
+
+    speech_under_way: bool
 
     def begin(self, unit: Unit) -> None:
         """Take in and answer a unit; raises as ``step``."""
 
     def prefetch(self, unit: Unit) -> None:
-        """Encode the next unit; the same object has to be given to ``begin`` then."""
+        """Encode sound and pictures of the next unit; ``begin`` knows them by being the same.
+
+        Other fields may change until then. Raises InputError for a unit that cannot be used.
+        """
 
     def finish(self) -> UnitResult:
         """Wait for the speech of the unit that was begun and return its result."""

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Optional
 
 import torch
 from torch import Tensor
@@ -17,6 +19,29 @@ from minicpmo.special_token import SpecialTokens
 from minicpmo.speech.flow_cache import STRIDES
 from minicpmo.tokenizer import TextTokenizer
 from minicpmo.unit_sequence import IdPart, Part, RowSource, unit_input_parts
+
+
+@dataclass
+class EncodedInput:
+    """Sound and pictures of a unit after their encoders.
+
+    audio: [audio_rows, hidden], None without sound. images: [pieces, image_rows, hidden] each.
+    """
+
+    unit: Unit
+    audio: Optional[Tensor] = None
+    images: list[Tensor] = field(default_factory=list)
+    timings: UnitTimings = field(default_factory=UnitTimings)
+
+    def has_sound_of(self, unit: Unit) -> bool:
+        """Return whether the sound of ``unit``, the same array, is encoded here."""
+        return unit.audio is not None and unit.audio is self.unit.audio
+
+    def has_pictures_of(self, unit: Unit) -> bool:
+        """Return whether the pictures of ``unit``, the same arrays, are encoded here."""
+        mine, theirs = self.unit.images, unit.images
+        same = len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
+        return same and self.unit.max_slices == unit.max_slices
 
 
 class UnitInput:
@@ -57,22 +82,36 @@ class UnitInput:
             self._note_ids(unit.notes),
         )
 
-    def encode(self, unit: Unit, parts: list[Part], timings: UnitTimings) -> Tensor:
-        """Return the rows of all parts, [rows, hidden]; the audio stream moves on a second."""
+    def encode(self, unit: Unit, ahead: Optional[EncodedInput] = None) -> EncodedInput:
+        """Return the rows of sound and pictures; what is encoded ahead is not encoded again.
+
+        The audio stream moves on a second, unless this second was heard ahead.
+        """
+        encoded = EncodedInput(unit)
+        if ahead is not None and ahead.has_sound_of(unit):
+            encoded.audio, encoded.timings = ahead.audio, ahead.timings
         started = self._clock()
-        images = self._encoder.encode_images(unit.images, unit.max_slices) if unit.images else []
-        encoded_images = self._clock()
-        audio = [] if unit.audio is None else [self._encoder.encode_audio(unit.audio)]
-        timings.vision = encoded_images - started
-        timings.audio = self._clock() - encoded_images
+        if ahead is not None and ahead.has_pictures_of(unit):
+            encoded.images, encoded.timings.vision = ahead.images, ahead.timings.vision
+        elif unit.images:
+            encoded.images = self._encoder.encode_images(unit.images, unit.max_slices)
+            encoded.timings.vision += self._clock() - started
+        if unit.audio is not None and encoded.audio is None:
+            started = self._clock()
+            encoded.audio = self._encoder.encode_audio(unit.audio)
+            encoded.timings.audio = self._clock() - started
+        return encoded
+
+    def rows(self, parts: Sequence[Part], encoded: EncodedInput) -> Tensor:
+        """Return the rows of all parts of a unit, [rows, hidden]."""
         rows = []
         for part in parts:
             if isinstance(part, IdPart):
                 rows.append(self._stream.embed(part.ids))
             elif part.source is RowSource.IMAGE:
-                rows.append(images[part.image][part.piece])
-            else:
-                rows += audio
+                rows.append(encoded.images[part.image][part.piece])
+            elif encoded.audio is not None:
+                rows.append(encoded.audio)
         return torch.cat(rows)
 
     def _note_ids(self, notes: Iterable[str]) -> list[int]:

@@ -22,7 +22,7 @@ def unit_result(
     """
     decoded, listens = begun.decoded, begun.decoded.is_listen
     result = UnitResult(
-        begun.encoded.unit.index,
+        begun.unit.index,
         Decision.LISTEN if listens else Decision.SPEAK,
         text='' if listens else decoded.text,
         token_ids=[] if listens else list(decoded.ids),
@@ -33,7 +33,7 @@ def unit_result(
         forced_listen=decoded.forced,
         given_words=decoded.given,
         context_tokens=length,
-        timings=begun.encoded.timings,
+        timings=begun.timings,
     )
     if sample_rate is not None:
         result.sample_rate = sample_rate

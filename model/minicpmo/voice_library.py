@@ -51,11 +51,13 @@ class VoiceLibrary:
     """Prepares voices of one loaded model.
 
     assets: folder ``assets`` of the model; its sound models are loaded when first needed.
+    offload: keep prepared voices in host memory.
     """
 
-    def __init__(self, model: OmniModel, assets: Path) -> None:
+    def __init__(self, model: OmniModel, assets: Path, offload: bool = False) -> None:
         self._model = model
         self._assets = assets
+        self._offload = offload
         self._token2wav: Optional[Token2Wav] = None
         self._prepared: dict[Path, PreparedVoice] = {}
 
@@ -145,6 +147,7 @@ class VoiceLibrary:
             rows = self._model.encode_clip(voice.reference.numpy())
         if self.has_model_speech:
             prompt = self._sound_models().prepare_voice(voice.prompt)
+            prompt = prompt.on_host() if self._offload else prompt
         return PreparedVoice(rows, prompt)
 
     def _sound_models(self) -> Token2Wav:

@@ -129,7 +129,9 @@ def test_release_in_sixteen_bits(full):
 
 def test_captured_steps_are_counted_where_they_are_used(full):
     graphs = plan_memory(replace(full, cuda_graphs=True))
-    assert graphs.total == plan_memory(full).total + graphs.work_space
+    pools = sizes(graphs, 'graphs')
+    assert set(pools) == {'language model', 'speech'} and min(pools.values()) > 0
+    assert graphs.total == plan_memory(full).total + sum(pools.values())
     assert sizes(graphs, 'graphs') and not sizes(plan(cuda_graphs=True), 'graphs')
 
 

@@ -106,13 +106,17 @@ def test_engines_are_measured_side_by_side_and_recorded(tmp_path, monkeypatch, c
     assert 'official code: 3 forwards' in capsys.readouterr().out
 
 
-def test_fixed_shapes_are_measured_on_any_device(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize('offload', [False, True])
+def test_fixed_shapes_are_measured_on_any_device(tmp_path, monkeypatch, capsys, offload):
     monkeypatch.setattr(measurement, 'RESULTS', tmp_path)
     monkeypatch.setattr(unit_latency, 'copy_bandwidth', lambda device: 1e10)
     monkeypatch.setattr(unit_latency, 'WARM_UP', 0)
     arguments = ['--size', 'tiny', '--device', 'cpu', '--units', '2', '--record']
+    arguments += ['--offload'] if offload else []
     assert unit_latency.main([*arguments, '--cuda-graphs', 'true']) == 0
-    record = json.loads((tmp_path / 'unit_latency_tiny_cpu_float32.json').read_text())
+    [result] = tmp_path.glob('unit_latency_tiny_cpu_float32*.json')
+    record = json.loads(result.read_text())
+    assert record['offload'] is offload and ('offload' in result.name) is offload
     counts = record['counts']['minicpmo graphs']
     assert counts['speak']['forwards'] == counts['speak']['vocabulary_rows'] == [10]
     assert record['rows']['minicpmo graphs speak speech']['n'] == 2

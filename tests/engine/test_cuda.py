@@ -10,6 +10,7 @@ from minicpmo.checks.duplex_check import check_trace
 from minicpmo.checks.recorded_session import RecordedModel
 from minicpmo.checks.vectors import Vectors
 from minicpmo.graph.captured_step import GraphPool
+from minicpmo.host_table import HostTable
 from minicpmo.language_stream import LanguageStream
 from minicpmo.sampling import SamplingOptions, SeededDraws, TokenChooser
 
@@ -94,6 +95,23 @@ def test_graphs_equal_eager_in_bfloat16(language_model):
         logits = [s.logits(s.feed_ids(ids)).float().cpu() for s in (plain, graphed)]
         # Eight bits of mantissa: other shapes choose other kernels and round differently.
         assert (logits[0] - logits[1]).abs().max() < 0.25
+
+
+@torch.inference_mode()
+def test_a_table_on_the_host_gives_the_same_rows_to_graphs(language_model):
+    table = language_model.model.embed_tokens.weight
+    plain, offloaded = (copy.deepcopy(language_model).cuda() for _ in range(2))
+    host = HostTable(*table.shape, torch.device('cuda'))
+    host.weight = torch.nn.Parameter(table.detach().clone(), False)
+    host.lock()
+    assert host.weight.is_pinned()
+    offloaded.model.embed_tokens = host
+    pools = [GraphPool(torch.device('cuda')) for _ in range(2)]
+    streams = [LanguageStream(m, 600, p) for m, p in zip((plain, offloaded), pools, strict=True)]
+    assert [pool.failure for pool in pools] == ['', '']
+    for ids in ([3, 5, 8], [13], [21], [34], [55, 89], [9]):
+        logits = [stream.logits(stream.feed_ids(ids)).cpu() for stream in streams]
+        assert torch.equal(*logits)
 
 
 @pytest.mark.parametrize('name', ['duplex_omni', 'duplex_window_context', 'duplex_sampling'])

@@ -7,6 +7,7 @@ A captured step is one launch on a CUDA device, so what happens inside is not co
 
 from collections import Counter
 from collections.abc import Callable
+import copy
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from minicpmo.duplex_input import DuplexPrompt
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.graph.captured_step import GraphPool
 from minicpmo.graph.host_read import READS
+from minicpmo.host_table import HostTable
 from minicpmo.sampling import SamplingOptions
 from minicpmo.special_token import SpecialTokens
 
@@ -69,14 +71,26 @@ class CountingPool(GraphPool):
         return super().capture(replay)
 
 
-@pytest.fixture(params=[True, False], ids=['greedy', 'drawn'])
+def on_host(language_model):
+    """Return the model with its token table in host memory."""
+    table = language_model.model.embed_tokens.weight
+    model = copy.deepcopy(language_model)
+    model.model.embed_tokens = HostTable(*table.shape, torch.device('cpu'))
+    model.model.embed_tokens.weight = torch.nn.Parameter(table.detach().clone(), False)
+    return model
+
+
+@pytest.fixture(params=['greedy', 'drawn', 'offloaded'])
 def measured(request, language_model, tokenizer, audio_rows, voice_rows, row_encoder):
     """Return a session whose host work is counted, and the counter."""
     work = HostWork()
     prompt = DuplexPrompt.from_text(tokenizer, 'Streaming Omni Conversation.', voice_rows)
-    options = DuplexOptions(sampling=SamplingOptions(greedy=request.param), context_tokens=1500)
+    options = DuplexOptions(
+        sampling=SamplingOptions(greedy=request.param != 'drawn'), context_tokens=1500
+    )
+    model = on_host(language_model) if request.param == 'offloaded' else language_model
     session = DuplexSession(
-        language_model, tokenizer, row_encoder(audio_rows), None, prompt, options,
+        model, tokenizer, row_encoder(audio_rows), None, prompt, options,
         pool=CountingPool(work),
     )  # fmt: skip
     return session, work

@@ -6,6 +6,9 @@ import types
 
 import pytest
 
+from benchmarks.latency.model_size import SIZES
+from minicpmo.llm import LanguageModel
+from minicpmo.threads import layer_weights, recommended_threads
 from minicpmo_ros.errors import BackendError, LocatedError, WorkspaceError
 from minicpmo_ros.inference.backend_loader import load_backend, load_options, session_options
 from minicpmo_ros.inference.parameter_set import InferenceParameters
@@ -59,6 +62,25 @@ def test_options_of_loading_are_those_that_were_set():
     }
 
 
+def test_nano_gets_one_thread_unless_the_user_says_otherwise(monkeypatch):
+    counts = []
+    monkeypatch.setattr('torch.set_num_threads', counts.append)
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    monkeypatch.setattr('minicpmo.backend.load_backend', lambda *given, **options: None)
+    for given in ({}, {'device': 'cpu'}, {'torch_threads': 2}, {'device': 'cuda'}):
+        load_backend(InferenceParameters(**given), print)
+    assert counts == [1, 1, 2]
+
+
+def test_a_large_model_takes_all_threads():
+    assert recommended_threads(SIZES['nano'].model.llm) == 1
+    assert recommended_threads(SIZES['full'].model.llm) is None
+    small = SIZES['tiny'].model.llm
+    model = LanguageModel(small)
+    weights = sum(p.numel() for p in model.model.layers.parameters() if p.dim() == 2)
+    assert layer_weights(small) == weights
+
+
 def plain_load(folder, device, dtype, progress):
     """Stand for the engine of somebody else, which knows no options."""
     return 'a backend'
@@ -86,7 +108,12 @@ class _Module:
 
 @pytest.mark.parametrize(
     'given',
-    [{}, {'cuda_graphs': 'false', 'attention': 'sdpa'}, {'attention': 'flash'}],
+    [
+        {},
+        {'cuda_graphs': 'false', 'attention': 'sdpa'},
+        {'attention': 'flash'},
+        {'offload': 'true'},
+    ],
 )
 def test_choices_of_the_user_reach_the_engine_and_auto_does_not(monkeypatch, given):
     engine = types.ModuleType('an_engine')

@@ -8,8 +8,8 @@ import pytest
 from minicpmo.protocol import Decision, UnitResult
 from minicpmo_ros.epoch_gate import EpochGate
 from minicpmo_ros.inference.conversation import Conversation
+from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit
-from minicpmo_ros.inference.worker import UnitOutcome
 
 SECOND = 1_000_000_000
 

@@ -73,6 +73,18 @@ def test_reset_returns_to_the_prompt(token2wav, prompt, codes):
         assert torch.equal(one, other)
 
 
+def test_a_voice_on_the_host_sounds_the_same(token2wav, prompt, codes):
+    flow = token2wav.flow
+    voice = flow.prepare_prompt(prompt)
+    states = [flow.new_state(of) for of in (voice, voice.on_host())]
+    for call in range(3):
+        one, other = (flow(codes(28, call), state, call == 2) for state in states)
+        assert torch.equal(one, other)
+        if call == 1:
+            for state in states:
+                state.reset()
+
+
 def test_streams_do_not_touch_the_shared_prompt(original, prompt, codes):
     flow = original.flow
     voice = flow.prepare_prompt(prompt)

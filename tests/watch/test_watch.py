@@ -105,6 +105,88 @@ def test_commands_that_make_no_sense_are_refused_with_a_reason(watches):
         watches.add(reminder(expires=NOW + 60), NOW)
 
 
+EVENING, NIGHT = Schedule(('18:00-23:00',)), Schedule(('22:00-06:30',))
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ('given', 'reason'),
+    [
+        ({'expires': NOW - 5}, 'expires lies 5 s behind us; give a later time'),
+        # It is 23:13 in Berlin.
+        (
+            {'expires': NOW + HOUR, 'schedule': Schedule(('08:00-09:00',))},
+            r'expires in 3600 s, before its times \(08:00-09:00\) begin; let it last longer',
+        ),
+        (
+            {'expires': NOW + HOUR, 'cooldown': 7200.0},
+            'cooldown of 7200 s outlasts it, it expires in 3600 s; give a shorter cooldown',
+        ),
+        ({'schedule': NIGHT}, 'quiet_hours 22:00-07:00 cover all its times .22:00-06:30.'),
+        ({'schedule': Schedule(weekdays=('sat',), times=('23:00-01:00',))}, 'make it silent'),
+    ],
+)
+def test_watches_that_could_never_do_what_they_say_are_refused(watches, given, reason):
+    watches.quiet_hours = ('22:00-07:00',)
+    with pytest.raises(WatchError, match=reason):
+        watches.add(Watch('door', 'the door opens', **given), NOW)
+    watches.add(Watch('door', 'the door opens'), NOW)
+    with pytest.raises(WatchError, match=reason):
+        watches.change(Watch('door', 'the door opens', **given), NOW)
+    assert watches.all() == [Watch('door', 'the door opens')]
+
+
+@pytest.mark.parametrize(
+    'given',
+    [
+        {'expires': NOW + HOUR, 'schedule': NIGHT, 'silent': True},
+        {'expires': NOW + HOUR, 'cooldown': HOUR},
+        {'schedule': NIGHT, 'severity': Severity.CRITICAL},
+        {'schedule': EVENING},
+        {'expires': NOW + 30 * 24 * HOUR, 'schedule': Schedule((), ('thu',))},
+    ],
+)
+def test_what_can_be_done_is_not_refused(watches, given):
+    watches.quiet_hours = ('22:00-07:00',)
+    watches.add(Watch('door', 'the door opens', **given), NOW)
+
+
+def test_the_same_thing_is_not_watched_twice_at_the_same_time(watches):
+    watches.add(Watch('night', 'the door opens', schedule=NIGHT), NOW)
+    for other in (
+        Watch('loud', 'The door opens', severity=Severity.CRITICAL),
+        Watch('rare', 'the door opens', cooldown=9.0, schedule=NIGHT),
+        Watch('dusk', 'the door opens', schedule=EVENING),
+    ):
+        with pytest.raises(WatchError, match='watch night waits for the same .* overlap'):
+            watches.add(other, NOW)
+    watches.add(Watch('day', 'the door opens', schedule=Schedule(('06:30-22:00',))), NOW)
+    watches.add(Watch('cellar', 'the door opens', zone='cellar'), NOW)
+    with pytest.raises(WatchError, match='watch night waits'):
+        watches.change(Watch('day', 'the door opens'), NOW)
+
+
+def test_the_same_is_said_at_two_times(watches):
+    watches.add(reminder('tea', 'at six'), NOW)
+    watches.add(reminder('more', 'at seven'), NOW)
+    with pytest.raises(WatchError, match='watch tea says the same'):
+        watches.add(reminder('again', 'at six'), NOW)
+
+
+def test_a_reminder_that_nobody_would_hear_is_refused(watches):
+    watches.quiet_hours = ('22:00-07:00',)
+    with pytest.raises(WatchError, match='06:30 is in quiet_hours 22:00-07:00; make it silent'):
+        watches.add(reminder('pill', 'every day at 06:30'), NOW)
+    watches.add(reminder('pill', 'every day at 07:30'), NOW)
+    watches.add(reminder('note', 'every day at 06:30', silent=True), NOW)
+
+
+def test_an_id_that_stands_twice_in_a_file_is_refused():
+    with pytest.raises(LocatedError, match='pot') as caught:
+        parse_watches('watches:\n  pot: {text: the pot boils}\n  pot: {text: the pot burns}\n')
+    assert caught.value.line == 3
+
+
 def test_thousands_of_watches_meet_a_clear_limit(watches):
     refused = 0
     for index in range(3000):

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from minicpmo.graph.captured_step import GraphPool, Step, doubling_sizes
+from minicpmo.host_table import HostTable
 from minicpmo.kv_cache import KeyValueCache
 from minicpmo.llm import LanguageModel
 from minicpmo.rotary import inverse_frequency
@@ -53,6 +54,8 @@ class LanguageGraphs:
             )
         # A graph reads this constant at its address: it must live as long as the graph.
         self._constant = inverse_frequency(config.head_dim, config.rope_theta, like.device)
+        table = model.model.embed_tokens
+        self._host_table = table if isinstance(table, HostTable) else None
         self._visible = doubling_sizes(SHORTEST_VISIBLE, cache.capacity)
         self._decoding: dict[int, Step] = {}
         self._feeding: dict[tuple[int, int], Step] = {}
@@ -101,7 +104,10 @@ class LanguageGraphs:
         visible = self._visible_rows(self._cache.length + 1)
         if visible is None:
             return None
-        self._token.fill_(token)
+        if self._host_table is None:
+            self._token.fill_(token)
+        else:
+            self._host_table.copy_row(token, self._rows[0])
         self._position.fill_(self._cache.length)
         self._decoding[visible]()
         self._cache.length += 1
@@ -116,7 +122,9 @@ class LanguageGraphs:
         return next((size for size in self._visible if size >= needed), None)
 
     def _decode(self, visible: int) -> None:
-        self.state.copy_(self._forward(self._model.embed(self._token), visible)[0])
+        # A row of a host table is put there before the step.
+        row = self._rows[:1] if self._host_table else self._model.embed(self._token)
+        self.state.copy_(self._forward(row, visible)[0])
 
     def _feed(self, rows: int, visible: int) -> None:
         hidden = self._forward(self._rows[:rows], visible)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import nn
@@ -21,16 +21,19 @@ from minicpmo.quantization.scheme import (
 
 
 def tensor_formats(
-    shapes: Mapping[str, tuple[int, ...]], quantization: Quantization
+    shapes: Mapping[str, tuple[int, ...]],
+    quantization: Quantization,
+    on_host: Collection[str] = (),
 ) -> dict[str, TensorFormat]:
     """Return name and format of every tensor that is quantised.
 
-    shapes: all tensors of the checkpoint. A table that is the vocabulary head as well stays.
+    shapes: all tensors of the checkpoint. A table that is the vocabulary head as well stays, and
+    so do those named ``on_host``, where there is room.
     """
     formats = {name: format_of(name, shape, quantization) for name, shape in shapes.items()}
     if LANGUAGE_HEAD not in shapes:
         formats.pop(LANGUAGE_TABLE, None)
-    return {name: how for name, how in formats.items() if how is not None}
+    return {name: how for name, how in formats.items() if how is not None and name not in on_host}
 
 
 def install(

@@ -23,7 +23,7 @@ from minicpmo.quantization.matrix_file import (
     fingerprint,
 )
 from minicpmo.quantization.quantizer import QuantizedMatrix
-from minicpmo.quantization.scheme import Quantization, TensorFormat
+from minicpmo.quantization.scheme import LANGUAGE_HEAD, LANGUAGE_TABLE, Quantization, TensorFormat
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -128,7 +128,11 @@ def new_store(
     layout = file_layout(shapes, formats)
     if cache is None:
         return MatrixStore(None, '', quantization, layout, formats)
-    path = cache / f'{folder.resolve().name}-{quantization.value}.safetensors'
+    # Both files may be wanted in turn; neither shall replace the other.
+    kind = quantization.value if LANGUAGE_TABLE in formats else f'{quantization.value}-no-table'
+    if LANGUAGE_HEAD not in shapes:
+        kind = quantization.value
+    path = cache / f'{folder.resolve().name}-{kind}.safetensors'
     return MatrixStore(path, fingerprint(folder, shards), quantization, layout, formats)
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from minicpmo.config import SpeechConfig
 from minicpmo.errors import InputError
+from minicpmo.host_table import HostTable, look_up
 from minicpmo.speech.backbone import Backbone, SpeechCache
 from minicpmo.speech.weight_norm import fold_weight_norm, weight_normed
 
@@ -45,7 +46,7 @@ class SpeechDecoder(nn.Module):
         width = config.hidden_size
         self.projector_spk: Optional[Projector] = Projector(config.llm_dim, width)
         self.projector_semantic = Projector(config.llm_dim, width)
-        self.emb_text = nn.Embedding(config.num_text_tokens, width)
+        self.emb_text: nn.Embedding | HostTable = nn.Embedding(config.num_text_tokens, width)
         self.emb_code = nn.ModuleList([nn.Embedding(config.num_audio_tokens, width)])
         head = nn.Linear(width, config.num_audio_tokens, bias=False)
         self.head_code = nn.ModuleList([weight_normed(head)])
@@ -61,7 +62,7 @@ class SpeechDecoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Return where the weights are."""
-        return self.emb_text.weight.device
+        return self.projector_semantic.linear1.weight.device
 
     def condition(self, token_ids: list[int], hidden: Optional[torch.Tensor]) -> torch.Tensor:
         """Return one row per token: text embedding + projected hidden state, [n, width].
@@ -90,7 +91,7 @@ class SpeechDecoder(nn.Module):
         outside = [token for token in token_ids if not 0 <= token < rows]
         if outside:
             raise InputError(f'text id {outside[0]} given, the speech text table has {rows} rows')
-        return self.emb_text(torch.tensor(token_ids, dtype=torch.long, device=self.device))
+        return look_up(self.emb_text, token_ids, self.device)
 
     def audio_begin_row(self) -> torch.Tensor:
         """Return the row after which codes begin, [1, width]."""

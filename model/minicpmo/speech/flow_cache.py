@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import enum
 from typing import Optional
 
@@ -51,6 +51,13 @@ class PromptCache:
     attention: torch.Tensor
     convolution: torch.Tensor
 
+    def on_host(self) -> PromptCache:
+        """Return the voice with its largest part in host memory; a turn begins by copying it."""
+        attention = self.attention.cpu()
+        if self.attention.device.type == 'cuda':
+            attention = attention.pin_memory()
+        return replace(self, attention=attention)
+
 
 @dataclass
 class FlowState:
@@ -86,7 +93,9 @@ class FlowState:
     def reset(self) -> None:
         """Return to the start of a turn: only the prompt is cached."""
         self.encoder = self.prompt.encoder
-        self.attention[..., : self.prompt.frames, :].copy_(self.prompt.attention)
+        # Step by step: a whole voice that comes from the host would need its size once more.
+        for cache, voice in zip(self.attention, self.prompt.attention, strict=True):
+            cache[..., : self.prompt.frames, :].copy_(voice, non_blocking=True)
         self.convolution.copy_(self.prompt.convolution)
         self.slots.reset(self.prompt.frames)
         self.stride = self.wanted_stride
