@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure barge-in in a simulated room, beside what others ship.
 
-python benchmarks/barge_in.py [--quick] [--scenes WORD ...] [--systems NAME ...] [--output FOLDER]
+python benchmarks/barge_in.py [--quick] [--scenes WORD ...] [--systems NAME ...]
+    [--trials N] [--output FOLDER]
 
 Runs the real audio engine, detector, canceller and policy on one sample counter. The baselines
 have the same microphone: one without echo cancellation, and two with AEC3 that flush after 0.5 s
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 import json
 from pathlib import Path
 import sys
@@ -31,6 +33,7 @@ from minicpmo_ros.sound_device.echo_canceller import EchoCancellation
 
 OUTPUT = Path(__file__).parent / 'results'
 QUICK_TRIALS = 2
+BASELINE_TRIALS = 20
 # The baselines are shown where they differ.
 BASELINE_SCENES = (
     'echo -6 dB',
@@ -83,16 +86,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument('--quick', action='store_true', help='two short trials a scene')
     parser.add_argument('--scenes', nargs='*', default=[], metavar='WORD')
     parser.add_argument('--systems', nargs='*', default=[system.name for system in SYSTEMS])
+    parser.add_argument('--trials', type=int, help='most trials a scene; all of them if not given')
     parser.add_argument('--output', type=Path, default=OUTPUT)
     options = parser.parse_args(arguments)
     scenes, material = chosen(options.scenes, options.quick), Material()
+    if options.trials is not None:
+        scenes = [replace(scene, trials=min(options.trials, scene.trials)) for scene in scenes]
     results = {}
     for system in SYSTEMS:
         if system.name not in options.systems:
             continue
         mine = scenes
         if system is not SYSTEMS[0]:
-            mine = [scene for scene in scenes if scene.name in BASELINE_SCENES]
+            mine = [
+                replace(scene, trials=min(scene.trials, BASELINE_TRIALS))
+                for scene in scenes
+                if scene.name in BASELINE_SCENES
+            ]
         results[system.name] = []
         for row in run(system, mine, material):
             results[system.name].append(row)
@@ -119,7 +129,7 @@ def _write(results: dict[str, list[dict]], folder: Path, is_quick: bool) -> None
     stamp = time.strftime('%Y-%m-%d', time.gmtime())
     content = {'date': stamp, 'quick': is_quick, 'systems': ordered}
     path.write_text(json.dumps(content, indent=1) + '\n')
-    trials = 'two short trials a scene' if is_quick else '20 trials a scene'
+    trials = 'two short trials a scene' if is_quick else 'n trials a scene as stated'
     (folder / 'barge_in.md').write_text(markdown(ordered, stamp, trials))
     picture(ordered, folder / 'barge_in.png')
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from training.nano.score import wilson_interval
+
 WIDTH, ROW, LEFT, TOP = 1180, 26, 270, 70
 SCALE_SECONDS = 1.2
 COLOURS = ('#1f77b4', '#d62728', '#ff7f0e', '#7f7f7f')
@@ -52,6 +54,14 @@ def _text(value: object) -> str:
     return '-' if value is None else f'{value:.2f}'
 
 
+def _share(share: object, count: int) -> str:
+    """Return a share with n and its 95 % interval of Wilson."""
+    if share is None or not count:
+        return '-'
+    low, high = (bound / 100 for bound in wilson_interval(round(share * count), count))
+    return f'{share:.2f} ({count}: {low:.2f}..{high:.2f})'
+
+
 def markdown(results: dict[str, list[dict]], date: str, trials: str) -> str:
     """Return the results and the bars as a document."""
     lines = [
@@ -63,6 +73,7 @@ def markdown(results: dict[str, list[dict]], date: str, trials: str) -> str:
         'false cuts per event, and how many pauses were given back within 0.5 s of its end.',
         'A silence inside the speech counts as sound; a robot that was silent already counts as',
         'a miss. M6: sound after the decision; M7: error of the remembered length.',
+        'Shares carry n and their 95 % interval (Wilson); the bars compare the share itself.',
         '',
         '| scene | system | M1 [ms] | M2 (n) | M3 cuts, pauses | M4 (n), back | M6, M7 [ms] |',
         '| --- | --- | --- | --- | --- | --- | --- |',
@@ -84,8 +95,8 @@ def _markdown_row(system: str, row: dict) -> str:
     false = '-'
     if row['M4 n']:
         back = f'{row["M4 resumed within 0.5 s"]} of {row["M4 paused"]}'
-        false = f'{_text(row["M4 false stops"])} ({row["M4 n"]}), {back}'
-    recall = f'{_text(row["M2 recall"])} ({row["M2 n"]})' if row['M2 n'] else '-'
+        false = f'{_share(row["M4 false stops"], row["M4 n"])}, {back}'
+    recall = _share(row['M2 recall'], row['M2 n'])
     rest = f'{_ms(row["M6 spill [s]"].get("max"))}, {_ms(row["M7 heard error [s]"].get("max"))}'
     note = f' ({row["note"]})' if 'note' in row else ''
     name = row['scenario'] + note

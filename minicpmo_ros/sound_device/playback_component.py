@@ -80,9 +80,9 @@ class PlaybackComponent:
             if new and self._on_cut and message.reason == Interruption.USER_SPEECH:
                 self._on_cut()
         elif message.stage == Interruption.RESUME:
-            self._queue.resume()
-        elif message.epoch >= self._queue.state().epoch:
-            self._queue.pause()
+            self._queue.resume(message.epoch)
+        else:
+            self._queue.pause(message.epoch)
         self.report()
 
     def report(self) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from minicpmo_ros.audio.resampler import Resampler
 from minicpmo_ros.epoch_gate import EpochGate
+from minicpmo_ros.sound_device.playback_pause import PlaybackPause
 from minicpmo_ros.sound_device.underrun_counter import UnderrunCounter
 
 # Length of the ramp that avoids a click when the sound is cut or comes back [s].
@@ -20,7 +21,6 @@ RAMP_SECONDS = 0.004
 # What the device may hold beyond real time [s].
 AHEAD_SECONDS = 0.3
 # A pause that nobody ends, e.g. because the bridge died, ends itself [s].
-PAUSE_LIMIT_SECONDS = 4.0
 # More than any turn needs; a sender that runs wild is cut off here [s].
 BACKLOG_SECONDS = 300.0
 
@@ -103,8 +103,7 @@ class PlaybackQueue:
         self._turn_id = 0
         self._epoch = 0
         self._played = 0.0
-        self._paused = False
-        self._paused_samples = 0
+        self._pause = PlaybackPause()
         self._sounding = False  # the last block ended with speech
         self._turn_open = False  # speech of the turn is still to come
         self._underruns = UnderrunCounter()
@@ -184,10 +183,8 @@ class PlaybackQueue:
         """Return the loudspeaker's next block, float32 [count]; silence where no speech is due."""
         block = np.zeros(count, np.float32)
         with self._lock:
-            if self._paused:
-                self._paused_samples += count
-                if self._paused_samples > PAUSE_LIMIT_SECONDS * self.sample_rate:
-                    self._paused = False
+            if self._pause.held:
+                if self._pause.outlasted(count / self.sample_rate):
                     self.counters.abandoned += 1
                 elif self._sounding:
                     self._fade_out(block)
@@ -233,20 +230,24 @@ class PlaybackQueue:
         block[:filled] *= np.linspace(1.0, 0.0, filled, dtype=np.float32)
         self._sounding = False
 
-    def pause(self) -> None:
-        """Hold the sound at the next block; nothing is lost."""
-        with self._lock:
-            if not self._paused:
-                self._paused_samples = 0
-            self._paused = True
+    def pause(self, epoch: Optional[int] = None) -> None:
+        """Hold the sound at the next block; nothing is lost.
 
-    def resume(self) -> None:
-        """Go on at the sample where it was held."""
+        :param epoch: what is to be held, by default what is heard; an older one is ignored.
+        """
         with self._lock:
-            self._paused = False
+            current = max(self._epoch, self._gate.current)
+            epoch = current if epoch is None else epoch
+            if epoch >= current:
+                self._pause.begin(epoch)
+
+    def resume(self, epoch: Optional[int] = None) -> None:
+        """Go on at the sample where it was held, unless the epoch is older than what is held."""
+        with self._lock:
+            self._pause.end(self._pause.epoch if epoch is None else epoch)
 
     def flush(self, epoch: int) -> int:
-        """Void everything up to an epoch, end a pause, and return the pieces dropped."""
+        """Void all up to an epoch, its pause too, and return the number of pieces dropped."""
         with self._lock:
             self._gate.void(epoch)
             waiting = len(self._backlog) + len(self._ready)
@@ -256,12 +257,12 @@ class PlaybackQueue:
                 self._ready = self._tail(keep)
             if not self._gate.admits(self._epoch):
                 self._turn_open = False
-            self._paused = False
+            self._pause.end(self._gate.voided)
             return waiting - len(self._backlog) - len(self._ready)
 
     def _tail(self, keep: deque[_Segment]) -> deque[_Segment]:
         """Leave one ramp of the void speech in front, faded, if it sounds right now."""
-        if not self._sounding or self._paused or not self._ready:
+        if not self._sounding or self._pause.held or not self._ready:
             return keep
         first = self._ready[0]
         samples = first.samples[first.position : first.position + self._ramp]
@@ -289,8 +290,8 @@ class PlaybackQueue:
             return PlaybackState(
                 turn_id=self._turn_id,
                 epoch=self._epoch,
-                playing=self._sounding and not self._paused,
-                paused=self._paused,
+                playing=self._sounding and not self._pause.held,
+                paused=self._pause.held,
                 played=self._played,
                 queued=queued + ready / self.sample_rate,
                 underruns=self._underruns.count,

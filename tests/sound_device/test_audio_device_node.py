@@ -88,6 +88,30 @@ def test_a_missing_device_is_reported_and_looked_for(make_stage):
     stage.until(lambda: not stage.playback[-1].queued.nanosec and not stage.playback[-1].playing)
 
 
+def test_a_storm_of_interruptions_before_any_speech_leaves_nothing_behind(make_stage):
+    stage = make_stage(device='none')
+    interrupt = stage.probe.create_publisher(Interruption, 'interruption', qos.EVENT)
+    speech = stage.probe.create_publisher(SpeechChunk, 'speech', qos.STREAM)
+    stage.until(
+        lambda: interrupt.get_subscription_count() == 1 and speech.get_subscription_count() == 1
+    )
+    for number in range(100):
+        interrupt.publish(Interruption(stage=number % 3, turn_id=1, epoch=1))
+        if number % 5 == 0:
+            stage.executor.spin_once(timeout_sec=0.02)
+    interrupt.publish(Interruption(stage=Interruption.PAUSE, turn_id=1, epoch=1))  # comes late
+    for _ in range(20):
+        stage.executor.spin_once(timeout_sec=0.02)
+    for epoch in (1, 2):
+        chunk = SpeechChunk(
+            turn_id=epoch, epoch=epoch, sample_rate=16000, channels=1, sample_format='S16LE'
+        )
+        chunk.data = byte_array(np.full(16000, 3000, np.int16))
+        speech.publish(chunk)
+    stage.until(lambda: stage.playback and stage.playback[-1].playing)
+    assert {message.epoch for message in stage.playback if message.playing} == {2}
+
+
 def test_hears_a_user_on_the_topic_and_gives_the_raw_pre_roll(make_stage, tmp_path):
     stage = make_stage(device='none')
     path = tmp_path / 'user.wav'

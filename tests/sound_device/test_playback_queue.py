@@ -119,6 +119,30 @@ def test_flush_ends_a_pause():
     assert render(queue, 0.1).any()
 
 
+def test_a_late_message_of_an_old_epoch_neither_ends_nor_begins_a_pause():
+    queue = PlaybackQueue(RATE)
+    queue.flush(1)
+    queue.push(piece(turn=2, epoch=2, seconds=1.0))
+    render(queue, 0.1)
+    queue.pause(1)
+    assert render(queue, 0.1).any()
+    queue.pause(2)
+    queue.flush(1)
+    queue.resume(1)
+    render(queue, 0.1)  # the ramp
+    assert not render(queue, 0.1).any()
+    queue.resume(2)
+    assert render(queue, 0.1).any()
+
+
+def test_a_pause_of_a_void_epoch_does_not_hold_the_next_turn():
+    queue = PlaybackQueue(RATE)
+    queue.flush(1)
+    queue.pause(1)
+    queue.push(piece(turn=2, epoch=2))
+    assert render(queue, 0.1).any()
+
+
 def test_played_counts_what_was_heard_of_the_turn_when_cut():
     queue = PlaybackQueue(RATE)
     queue.push(piece(seconds=2.0))
