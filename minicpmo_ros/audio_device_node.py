@@ -46,16 +46,14 @@ class AudioDeviceNode(Node):
         self._server = ParameterServer(self, AudioDeviceParameters, self._apply)
         parameters = self._server.value
         self._virtual = parameters.device == NO_DEVICE
-        self._onset: Optional[int] = None
         self._raw_level = self._clean_level = math.nan
         self._errors = 0
-        self._audio = self._info = self._pre_roll = None
+        self._audio = self._info = None
         self._user_speech = UserSpeechComponent(self, parameters.frame_id, self._nanoseconds)
         if not self._virtual:
             self._audio = self.create_publisher(AudioDataStamped, 'audio', qos.MICROPHONE)
             self._info = self.create_publisher(AudioInfo, 'audio_info', qos.AUDIO_INFO_PUBLISHER)
             self.create_timer(1.0, self._publish_info)
-        self._pre_roll = self.create_publisher(AudioDataStamped, 'audio_pre_roll', qos.EVENT)
         engine = AudioEngine(parameters.audio_config())
         self._device = AudioDevice(
             engine,
@@ -71,7 +69,6 @@ class AudioDeviceNode(Node):
             engine.playback,
             self._device.playback_state,
             lambda: engine.rendered_level,
-            self._publish_pre_roll,
         )
         if self._virtual:
             self._microphone = MicrophoneSubscription(self, self._device.feed)
@@ -94,7 +91,6 @@ class AudioDeviceNode(Node):
     # In the analysis thread
 
     def _on_frame(self, frame: AudioFrame, capture_time: float) -> None:
-        self._onset = frame.detection.onset
         self._user_speech.publish(frame, capture_time)
         self._follow_levels(frame)
 
@@ -143,15 +139,6 @@ class AudioDeviceNode(Node):
                 coding_format='wave',
             )
         )
-
-    def _publish_pre_roll(self) -> None:
-        """Publish the raw microphone from before the user's first word until now."""
-        if self._onset is None:
-            return
-        samples = self._device.engine.pre_roll(self._onset)
-        if samples.size:
-            begin = self._device.time_of(self._device.engine.microphone_ring.end - samples.size)
-            self._pre_roll.publish(self._audio_message(samples, begin))
 
     # Health
 

@@ -107,10 +107,6 @@ class AudioDevice:
         """Give samples from elsewhere than the stream, float32 [n] at the engine's rate."""
         self._enqueue(_Block(microphone, np.zeros_like(microphone), capture_time))
 
-    def time_of(self, sample: int) -> float:
-        """Return when a sample of the microphone (16 kHz) was captured [s]."""
-        return self._clock.time_of(sample)
-
     def opened(self, sample_rate: int) -> None:
         """Prepare for blocks at a rate [Hz]; called by the stream."""
         with self._wake:

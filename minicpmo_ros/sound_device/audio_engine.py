@@ -221,15 +221,6 @@ class AudioEngine:
         if math.isfinite(seconds):
             self._canceller.set_delay(seconds)
 
-    def pre_roll(self, onset: int, seconds: float = 0.3) -> np.ndarray:
-        """Return the raw microphone from before an onset until now, int16 [n] at 16 kHz.
-
-        Cancellation delays and damages the first words under the robot's own voice; the raw
-        signal still has them, mixed with the echo.
-        """
-        begin = max(onset - int(seconds * SAMPLE_RATE), 0)
-        return self.microphone_ring.read(begin, self.microphone_ring.end)
-
 
 def _to_int16(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype(np.int16)

@@ -14,7 +14,6 @@ from rclpy.node import Node
 
 from minicpmo_ros import qos
 from minicpmo_ros.diagnostics import Level, Status
-from minicpmo_ros.epoch_gate import EpochGate
 from minicpmo_ros.errors import MessageError
 from minicpmo_ros.msg import Interruption, PlaybackStatus, SpeechChunk
 from minicpmo_ros.sound_device.playback_queue import PlaybackQueue, PlaybackState
@@ -35,7 +34,6 @@ class PlaybackComponent:
 
     :param state: returns what was heard so far.
     :param level: returns the level of the rendered signal [dBFS].
-    :param on_cut: called when the user's speech has voided an epoch.
     """
 
     def __init__(
@@ -44,14 +42,11 @@ class PlaybackComponent:
         queue: PlaybackQueue,
         state: Callable[[], PlaybackState],
         level: Callable[[], float],
-        on_cut: Optional[Callable[[], None]] = None,
     ) -> None:
         self._node = node
         self._queue = queue
         self._state = state
         self._level = level
-        self._on_cut = on_cut
-        self._cut = EpochGate()
         self._malformed = 0
         self._reported_key: Optional[tuple] = None
         self._reported_at = 0.0
@@ -76,9 +71,6 @@ class PlaybackComponent:
         """Obey an interruption before anything else happens."""
         if message.stage == Interruption.CONFIRM:
             self._queue.flush(message.epoch)
-            new = self._cut.void(message.epoch)
-            if new and self._on_cut and message.reason == Interruption.USER_SPEECH:
-                self._on_cut()
         elif message.stage == Interruption.RESUME:
             self._queue.resume(message.epoch)
         else:

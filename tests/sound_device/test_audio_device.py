@@ -165,6 +165,27 @@ def test_speech_does_not_pile_up_without_a_device():
         setup.until(lambda: setup.device.playback_state().queued == 0.0)
 
 
+def test_interruptions_during_the_search_for_a_device_leave_nothing_behind():
+    card = FakeSoundCard()
+    card.plugged = False
+    setup = on_card(card)
+    queue = setup.device.engine.playback
+    with setup.device:
+        setup.until(lambda: setup.device.status().state is StreamState.SEARCHING)
+        for _ in range(100):
+            queue.pause()
+            queue.flush(1)
+            queue.resume()
+        assert not queue.push(speech())  # of the epoch that is void
+        card.plugged = True
+        setup.until(lambda: setup.device.status().state is StreamState.RUNNING)
+        heard = len(setup.frames)
+        setup.until(lambda: len(setup.frames) > heard + 3)
+        assert not any(block.any() for block in card.rendered)
+        queue.push(SpeechPiece(2, 2, 0, 0.0, 16000, np.full(8000, 0.25, np.float32), last=True))
+        setup.until(lambda: any(block.any() for block in card.rendered))
+
+
 @pytest.mark.parametrize(
     'settings, kind',
     [({'output_device': 'none'}, 'input'), ({'input_device': 'none'}, 'output')],

@@ -21,7 +21,7 @@ from rclpy.parameter import Parameter  # noqa: E402
 
 from minicpmo_ros.audio_device_node import AudioDeviceNode  # noqa: E402
 from minicpmo_ros.errors import ParameterError  # noqa: E402
-from minicpmo_ros.message_bytes import byte_array, read_samples  # noqa: E402
+from minicpmo_ros.message_bytes import byte_array  # noqa: E402
 from minicpmo_ros.msg import Interruption, PlaybackStatus, SpeechChunk, UserSpeech  # noqa: E402
 
 
@@ -35,11 +35,10 @@ class Stage:
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
         self.executor.add_node(self.probe)
-        self.user_speech, self.playback, self.pre_roll, self.health = [], [], [], {}
+        self.user_speech, self.playback, self.health = [], [], {}
         subscribe = self.probe.create_subscription
         subscribe(UserSpeech, 'user_speech', self.user_speech.append, qos.SPEECH_ACTIVITY)
         subscribe(PlaybackStatus, 'playback', self.playback.append, qos.EVENT)
-        subscribe(AudioDataStamped, 'audio_pre_roll', self.pre_roll.append, qos.EVENT)
         subscribe(DiagnosticArray, '/diagnostics', self._on_health, 10)
 
     def _on_health(self, message):
@@ -112,7 +111,7 @@ def test_a_storm_of_interruptions_before_any_speech_leaves_nothing_behind(make_s
     assert {message.epoch for message in stage.playback if message.playing} == {2}
 
 
-def test_hears_a_user_on_the_topic_and_gives_the_raw_pre_roll(make_stage, tmp_path):
+def test_hears_a_user_on_the_topic(make_stage, tmp_path):
     stage = make_stage(device='none')
     path = tmp_path / 'user.wav'
     text = 'Wait a moment, that is not what I asked for.'
@@ -141,17 +140,6 @@ def test_hears_a_user_on_the_topic_and_gives_the_raw_pre_roll(make_stage, tmp_pa
     assert len(active) > 20
     onset = active[0].onset.sec + active[0].onset.nanosec / 1e9
     assert onset == pytest.approx(501.0, abs=0.2)  # the speech begins after one second
-    interrupt = stage.probe.create_publisher(Interruption, 'interruption', qos.EVENT)
-    stage.until(lambda: interrupt.get_subscription_count() == 1)
-    for _ in range(3):  # repeating a cut repeats nothing else
-        interrupt.publish(Interruption(stage=Interruption.CONFIRM, turn_id=1, epoch=1))
-    stage.until(lambda: stage.pre_roll)
-    begin = stage.pre_roll[0].header.stamp
-    assert begin.sec + begin.nanosec / 1e9 == pytest.approx(onset - 0.3, abs=0.05)
-    raw = read_samples(np.asarray(stage.pre_roll[0].audio.data, np.uint8))
-    offset = round((onset - 0.3 - 500.0) * 16000)
-    np.testing.assert_allclose(raw[:4800], audio[offset : offset + 4800], atol=40)
-    assert len(stage.pre_roll) == 1
 
 
 def test_volume_can_be_changed_and_the_device_cannot(make_stage):

@@ -118,16 +118,6 @@ def test_volume_scales_what_is_rendered_and_never_overflows(voices):
     assert np.abs(rendered).max() == 1.0
 
 
-def test_pre_roll_is_the_raw_sound_before_the_onset(voices):
-    engine = AudioEngine(AudioConfig(echo_cancellation=EchoCancellation.NONE))
-    frames, _ = run(engine, np.zeros(160, np.float32), voices[1], begin=2.0, seconds=4.0)
-    onset = next(frame.detection.onset for frame in frames if frame.detection.active)
-    assert onset / RATE == pytest.approx(2.0, abs=0.15)
-    pre_roll = engine.pre_roll(onset, 0.3)
-    assert pre_roll.size == engine.microphone_ring.end - onset + int(0.3 * RATE)
-    assert level_dbfs(pre_roll[:2000]) < -60.0 < level_dbfs(pre_roll[6000:])
-
-
 def test_restart_keeps_counting(voices):
     engine = AudioEngine()
     frames, _ = run(engine, voices[0], seconds=1.0)
