@@ -18,7 +18,8 @@ PHONES = (
 _ESPEAK = {
     'A': 'aa', 'A@': 'aa', '0': 'aa', 'a': 'ae', 'aa': 'ae', 'V': 'ah', 'O': 'ao', 'O@': 'ao',
     'o@': 'ao', 'o': 'ao', 'aU': 'aw', '@': 'ax', '@L': 'l', 'a#': 'ax', 'aI': 'ay',
-    'aI@': 'ay', 'b': 'b', 'tS': 'ch', 'd': 'd', 'D': 'dh', 'E': 'eh', 'e': 'eh', 'e@': 'eh', '3': 'er', 'eI': 'ey',
+    'aI@': 'ay', 'b': 'b', 'tS': 'ch', 'd': 'd', 'D': 'dh', 'E': 'eh', 'e': 'eh', 'e@': 'eh',
+    '3': 'er', 'eI': 'ey',
     'f': 'f', 'g': 'g', 'h': 'hh', 'I': 'ih', 'i@': 'iy', 'i': 'iy', 'dZ': 'jh', 'k': 'k',
     'l': 'l', 'm': 'm', 'n': 'n', 'N': 'ng', 'oU': 'ow', 'OI': 'oy', 'p': 'p', 'r': 'r', 's': 's',
     'S': 'sh', 't': 't', 'T': 'th', 'U': 'uh', 'U@': 'uh', 'u': 'uw', 'v': 'v', 'w': 'w',
