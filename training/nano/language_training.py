@@ -28,13 +28,18 @@ from training.nano.size import NANO
 from training.nano.trainer import Schedule, Trainer
 
 FLAGS = 2  # labels of a unit: request, two flags, then the classes of ATTRIBUTES
-_SHORT = 4  # short conversations for one cut
+_SHORT = 3  # short conversations for one cut
 PICTURES = 'pictures/rows.pt'
 MODEL_FOLDER = Path(__file__).parents[2] / 'model' / 'nano'
 
 
 class LanguageTrainee(nn.Module):
-    """Language model as it ships, plus heads that are thrown away afterwards."""
+    """Language model as it ships, plus heads that are thrown away afterwards.
+
+    middle: float [batch, rows, hidden], what the last layer but one gave in the last forward pass.
+    What a question asks and what the picture shows must be known there: the last layer can only
+    compare what is already in one place.
+    """
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
@@ -42,16 +47,29 @@ class LanguageTrainee(nn.Module):
         hidden = NANO.llm.hidden_size
         self.request_head = nn.Linear(hidden, len(INTENT_NAMES) + 1)
         self.flag_head = nn.Linear(hidden, FLAGS)
+        self.middle_norm = nn.LayerNorm(hidden)
         self.condition_head = nn.Linear(hidden, len(CONDITIONS))
+        self.shown_heads = nn.ModuleDict(
+            {name: nn.Linear(hidden, classes) for name, classes in ATTRIBUTES.items()}
+        )
         self.scene_heads = nn.ModuleDict(
             {name: nn.Linear(hidden, classes) for name, classes in ATTRIBUTES.items()}
         )
+        self.middle = torch.zeros(0, 0, hidden)
+        self.llm.model.layers[-2].register_forward_hook(self._keep_middle)
         use_plain_attention(self)
         for name, parameter in self.llm.named_parameters():
             if parameter.dim() == 2:
                 scale = 0.02 if 'o_proj' not in name and 'down_proj' not in name else 0.007
                 nn.init.normal_(parameter, std=scale)
         nn.init.normal_(self.llm.model.embed_tokens.weight, std=0.3)
+
+    def _keep_middle(self, layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        self.middle = output
+
+    def asked(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return the middle states [questions, hidden] where questions are answered."""
+        return self.middle_norm(self.middle.flatten(0, 1)[batch['asked'].flatten()])
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return hidden states and the states at the last input row of every unit."""
@@ -74,9 +92,9 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         logits = model.llm.logits(hidden[decided])
         request, flags = model.request_head(ends), model.flag_head(ends)
         seen = [head(ends).float() for head in model.scene_heads.values()]
-        asked = hidden[batch['asked'].flatten()]
+        asked = model.asked(batch)
         condition = model.condition_head(asked).float()
-        shown = [head(asked).float() for head in model.scene_heads.values()]
+        shown = [head(asked).float() for head in model.shown_heads.values()]
     labels = batch['labels']
     right, weights = targets[decided], batch['weights'].flatten()[decided]
     flag_labels, scene = labels[:, 1 : 1 + FLAGS], labels[:, 1 + FLAGS :]
@@ -137,7 +155,7 @@ def real_batches(
 ) -> Iterator[dict[str, Tensor]]:
     """Yield batches of random cuts for ever; streams written meanwhile are taken in.
 
-    Every ``1 / question_share``-th batch holds short conversations with questions instead, four
+    Every ``1 / question_share``-th batch holds short conversations with questions instead, three
     times as many because they are short.
     """
     rng = np.random.default_rng(seed)
