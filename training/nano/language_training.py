@@ -36,9 +36,11 @@ MODEL_FOLDER = Path(__file__).parents[2] / 'model' / 'nano'
 class LanguageTrainee(nn.Module):
     """Language model as it ships, plus heads that are thrown away afterwards.
 
-    middle: float [batch, rows, hidden], what the last layer but one gave in the last forward pass.
-    What a question asks and what the picture shows must be known there: the last layer can only
-    compare what is already in one place.
+    middle: float [batch, rows, hidden], what each layer gave in the last forward pass.
+
+    What the picture shows must be known at the end of a unit's input after half of the layers, so
+    that the next one can read it from there; what a question asks and what it is about after all
+    layers but one, for the last one can only compare what is already in one place.
     """
 
     def __init__(self, vocabulary: int) -> None:
@@ -55,8 +57,10 @@ class LanguageTrainee(nn.Module):
         self.scene_heads = nn.ModuleDict(
             {name: nn.Linear(hidden, classes) for name, classes in ATTRIBUTES.items()}
         )
-        self.middle = torch.zeros(0, 0, hidden)
-        self.llm.model.layers[-2].register_forward_hook(self._keep_middle)
+        self.scene_norm = nn.LayerNorm(hidden)
+        self.middle: list[Tensor] = []
+        for layer in self.llm.model.layers:
+            layer.register_forward_hook(self._keep_middle)
         use_plain_attention(self)
         for name, parameter in self.llm.named_parameters():
             if parameter.dim() == 2:
@@ -65,11 +69,16 @@ class LanguageTrainee(nn.Module):
         nn.init.normal_(self.llm.model.embed_tokens.weight, std=0.3)
 
     def _keep_middle(self, layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        self.middle = output
+        self.middle.append(output)
+
+    def seen(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return [units, hidden], states of half of the layers at the end of each unit's input."""
+        half = self.middle[len(self.middle) // 2 - 1]
+        return self.scene_norm(half.flatten(0, 1)[batch['ends']])
 
     def asked(self, batch: dict[str, Tensor]) -> Tensor:
-        """Return the middle states [questions, hidden] where questions are answered."""
-        return self.middle_norm(self.middle.flatten(0, 1)[batch['asked'].flatten()])
+        """Return [questions, hidden], states before the last layer where questions are answered."""
+        return self.middle_norm(self.middle[-2].flatten(0, 1)[batch['asked'].flatten()])
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return hidden states and the states at the last input row of every unit."""
@@ -78,6 +87,7 @@ class LanguageTrainee(nn.Module):
         embeddings = embeddings.flatten(0, 1).index_copy(
             0, batch['rows'], batch['embeddings'].to(embeddings)
         )
+        self.middle = []
         hidden = self.llm(embeddings.view(shape)).flatten(0, 1)
         return hidden, hidden[batch['ends']]
 
@@ -91,7 +101,8 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         hidden, ends = model(batch)
         logits = model.llm.logits(hidden[decided])
         request, flags = model.request_head(ends), model.flag_head(ends)
-        seen = [head(ends).float() for head in model.scene_heads.values()]
+        places = model.seen(batch)
+        seen = [head(places).float() for head in model.scene_heads.values()]
         asked = model.asked(batch)
         condition = model.condition_head(asked).float()
         shown = [head(asked).float() for head in model.shown_heads.values()]
