@@ -77,7 +77,7 @@ class LanguageTrainee(nn.Module):
         return self.scene_norm(half.flatten(0, 1)[batch['ends']])
 
     def asked(self, batch: dict[str, Tensor]) -> Tensor:
-        """Return [questions, hidden], states before the last layer where questions are answered."""
+        """Return [questions, hidden], states before the last layer at the begin of answers."""
         return self.middle_norm(self.middle[-2].flatten(0, 1)[batch['asked'].flatten()])
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
