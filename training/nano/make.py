@@ -93,8 +93,7 @@ CONTINUED = replace(
 )
 """A finished model hears, sees and talks already; it learns to do all of it better.
 
-About what the shipped weights were made with after the first training; the model card tells what
-was different.
+As tried so far; the model card tells what it gave and what to change.
 """
 
 TINY = Recipe(

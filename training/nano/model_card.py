@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write model/nano/README.md from the measured files next to it.
 
-``python -m training.nano.model_card`` reads, in the model folder, ``config.json``, what
-``training.nano.evaluate --out`` measured of these weights (``evaluation.json``) and of the former
-ones (``evaluation_former.json``), and the answers to questions
-(``training.nano.evaluate_questions --out questions.json``); and ``record.json`` (times of the
-stages).
+``python -m training.nano.model_card`` reads ``config.json`` and the two evaluations (written by
+``training.nano.evaluate --out``) in the model folder, and ``record.json`` (times of the stages).
 """
 
 from __future__ import annotations
@@ -16,7 +13,6 @@ import json
 from pathlib import Path
 from string import Template
 
-from training.nano.evaluate_questions import markdown as questions_markdown
 from training.nano.learning_curve import markdown as curves_markdown
 from training.nano.progress import RECORD_PATH
 from training.nano.request import INTENTS, wordings
@@ -34,8 +30,7 @@ _TEMPLATE = Path(__file__).with_name('model_card.md')
 def write_model_card(folder: Path) -> None:
     """Write ``README.md`` into the model folder from the files that were measured."""
     evaluation = json.loads((folder / 'evaluation.json').read_text())
-    former = json.loads((folder / 'evaluation_former.json').read_text())
-    questions = json.loads((folder / 'questions.json').read_text())
+    second = json.loads((folder / 'evaluation_second.json').read_text())
     config = json.loads((folder / 'config.json').read_text())
     training = json.loads(RECORD_PATH.read_text())
     weights = sum(path.stat().st_size for path in folder.glob('*.safetensors'))
@@ -56,9 +51,8 @@ def write_model_card(folder: Path) -> None:
         units=evaluation['units'],
         hours=f'{evaluation["units"] / 3600:.1f}',
         table=markdown([Row(**row) for row in evaluation['rows']]),
-        former_units=former['units'],
-        former_table=markdown([Row(**row) for row in former['rows']]),
-        questions=questions_markdown(questions),
+        second_units=second['units'],
+        second_table=markdown([Row(**row) for row in second['rows']]),
         by_intent=by_intent,
         errors=_errors(evaluation),
     )
