@@ -1,6 +1,10 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Stage 2: the audio encoder learns to recognize words before the language model sees it."""
+"""Stage 2: the audio encoder learns to hear before the language model sees it.
+
+The synthesizers tell when they speak which sound, so every frame of the encoder has its phone as
+a label; rows learn the word that is being said and, averaged over a sentence, what it asks for.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,9 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from minicpmo.audio_encoder import AudioEncoder, AudioProjector
-from training.nano.audio_window import LETTERS, MEANINGS, WindowDataset, collate
-from training.nano.mel_batch import log_mel, with_floor
+from training.nano.audio_window import MEANINGS, WindowDataset, collate
+from training.nano.mel_batch import draw_filters, log_mel, with_floor
+from training.nano.phone import PHONES
 from training.nano.plain_attention import use_plain_attention
 from training.nano.precision import mixed_precision
 from training.nano.size import NANO
@@ -32,8 +37,7 @@ class AudioTrainee(nn.Module):
         size, hidden = NANO.audio.d_model, NANO.llm.hidden_size
         self.apm = AudioEncoder(NANO.audio)
         self.audio_projection_layer = AudioProjector(NANO)
-        self.letter_head = nn.Linear(size, len(LETTERS) + 1)
-        self.word_head = nn.Linear(hidden, words + 1)
+        self.phone_head = nn.Linear(size, len(PHONES))
         self.aligned_head = nn.Linear(hidden, words + 1)
         self.active_head = nn.Linear(hidden, 1)
         self.meaning_head = nn.Linear(hidden, MEANINGS)
@@ -56,19 +60,20 @@ def draw_floor(log: Tensor) -> Tensor:
 
 def losses(model: AudioTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the losses of one batch, and the accuracy of whole utterances."""
-    log = log_mel(batch['audio'])
+    log = log_mel(batch['audio'], draw_filters(len(batch['audio'])))
     mel = with_floor(log, draw_floor(log))
     mel = _mask_features(mel)
     with mixed_precision(mel.device.type):
         frames, rows = model.rows(mel)
-        letters, words = model.letter_head(frames), model.word_head(rows)
-        active = model.active_head(rows)[..., 0]
+        phones, active = model.phone_head(frames), model.active_head(rows)[..., 0]
         aligned = model.aligned_head(rows)
         meanings = model.meaning_head(rows)
     meaning_loss, meaning_right = _meaning(meanings.float(), batch['meanings'])
+    phones, labels = phones.float().flatten(0, 1), batch['phones'].flatten()
+    spoken = labels > 0
     return {
-        'letters': _ctc(letters, batch['letters'], batch['letter_lengths']),
-        'words': _ctc(words, batch['words'], batch['word_lengths']),
+        'phone': F.cross_entropy(phones, labels),
+        'phone_accuracy': (phones.argmax(-1) == labels)[spoken].float().mean(),
         'meaning': meaning_loss,
         'meaning_accuracy': meaning_right,
         'aligned': F.cross_entropy(aligned.float().flatten(0, 1), batch['aligned'].flatten()),
@@ -107,17 +112,8 @@ def _mask_features(mel: Tensor) -> Tensor:
     return torch.where(hidden.to(mel.device), mel.mean(dim=(1, 2), keepdim=True), mel)
 
 
-def _ctc(logits: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-    log_probabilities = logits.float().log_softmax(-1).transpose(0, 1)
-    steps = torch.full((logits.shape[0],), logits.shape[1])
-    loss = F.ctc_loss(
-        log_probabilities, targets, steps, lengths, reduction='none', zero_infinity=True
-    )
-    return (loss / lengths.clamp_min(4)).mean()
-
-
 def pool_vocabulary(folder: Path) -> dict[str, int]:
-    """Return the CTC classes of all words of a pool, sorted; class 0 is the blank."""
+    """Return the classes of all words of a pool, sorted; class 0 is silence or another word."""
     entries = json.loads((folder / 'index.json').read_text())
     words = {word for entry in entries for word in plain(entry['spoken']).split()}
     return {word: index + 1 for index, word in enumerate(sorted(words))}
@@ -126,7 +122,7 @@ def pool_vocabulary(folder: Path) -> dict[str, int]:
 def weighted(model: AudioTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Return what is minimised, and its parts."""
     parts = losses(model, batch)
-    total = 0.5 * (parts['letters'] + parts['words']) + parts['aligned'] + 2 * parts['meaning']
+    total = 2 * parts['phone'] + 0.5 * parts['aligned'] + 2 * parts['meaning']
     return total + 0.3 * parts['active'], parts
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from training.nano.phone import PHONES, SILENCE
 from training.nano.request import INTENTS, wordings
 from training.nano.sound import (
     HELD_OUT_CLASSES,
@@ -24,7 +25,7 @@ from training.nano.sound import (
     room_response,
     scale_to_level,
 )
-from training.nano.utterance import UtterancePool
+from training.nano.utterance import Utterance, UtterancePool
 from training.nano.voice import SAMPLE_RATE
 from training.nano.word_corpus import plain
 
@@ -33,7 +34,8 @@ MEL_FRAMES = UNITS * 100 + 4  # two frames of context on both sides
 SAMPLES = (MEL_FRAMES - 1) * 160 + 400
 _CONTEXT = 520  # samples before the first unit
 _INTENT_OF = {text: name for name, text in wordings(held_out=False)}
-LETTERS = " 'abcdefghijklmnopqrstuvwxyz"  # class 0 is the CTC blank, then these
+FRAMES = 50  # of the encoder in a second
+_PHONE = {name: index for index, name in enumerate(PHONES)}
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Window:
 
     audio: float32 [SAMPLES]; words: what the foreground speakers say, in order;
     spans: begin and end of every word [s], as if all letters took equal time;
+    phones: int64 [UNITS * FRAMES], index into ``PHONES`` of the sound in the middle of each frame;
     active: bool [UNITS * 10], a foreground speaker talks in this tenth of a second;
     utterances: (sentence key, kind, first tenth, last tenth) of those wholly inside.
     """
@@ -49,6 +52,9 @@ class Window:
     audio: np.ndarray
     words: list[str] = field(default_factory=list)
     spans: list[tuple[float, float]] = field(default_factory=list)
+    phones: np.ndarray = field(
+        default_factory=lambda: np.full(UNITS * FRAMES, _PHONE[SILENCE], dtype=np.int64)
+    )
     active: np.ndarray = field(default_factory=lambda: np.zeros(UNITS * 10, dtype=bool))
     utterances: list[tuple[str, str, int, int]] = field(default_factory=list)
 
@@ -88,13 +94,36 @@ def draw_window(
         utterance = pool.utterances[int(rng.integers(0, len(pool.utterances)))]
         _say(rng, window, pool, utterance.index, clock, hard)
         clock += 1.1 * utterance.seconds + float(rng.exponential(0.5)) + 0.15
+    _disturb(rng, window, pool, bank, hard)
+    return window
+
+
+def window_of(
+    rng: np.random.Generator,
+    pool: UtterancePool,
+    bank: SoundBank,
+    utterance: Utterance,
+    difficulty: float,
+) -> Window:
+    """Return a window in which one sentence is said, disturbed with that probability."""
+    hard = rng.random() < difficulty
+    window = Window(np.zeros(SAMPLES, dtype=np.float32))
+    longest = max(0.1, UNITS - 1.25 * utterance.seconds)
+    _say(rng, window, pool, utterance.index, float(rng.uniform(0, longest)), hard)
+    _disturb(rng, window, pool, bank, hard)
+    return window
+
+
+def _disturb(
+    rng: np.random.Generator, window: Window, pool: UtterancePool, bank: SoundBank, hard: bool
+) -> None:
+    """Add what else is heard, little of it if the window is not a hard one."""
     if hard:
         _add_background(rng, window.audio, pool, bank)
     else:
         window.audio += scale_to_level(rng.standard_normal(SAMPLES), rng.uniform(-60, -40))
     if hard and rng.random() < 0.3:
         window.audio = _tilt(rng, window.audio)
-    return window
 
 
 def _say(
@@ -112,6 +141,7 @@ def _say(
     level = rng.uniform(-10, 5) if hard else rng.uniform(-6, 5)
     mix(window.audio, sound * 10 ** (level / 20), _CONTEXT + int(start * SAMPLE_RATE))
     _add_words(window, utterance.spoken, seconds, start)
+    _add_phones(window, utterance.phones, seconds / utterance.seconds, start)
     first, last = int(np.floor(start * 10)), int(np.ceil((start + seconds) * 10))
     window.active[max(0, first) : max(0, last)] = True
     if start > -0.05 and last <= UNITS * 10:
@@ -137,6 +167,16 @@ def _add_words(window: Window, spoken: str, seconds: float, start: float) -> Non
         if begin + tolerance >= 0 and end - tolerance <= UNITS:
             window.words.append(word)
             window.spans.append((begin, end))
+
+
+def _add_phones(
+    window: Window, phones: tuple[tuple[str, float], ...], stretch: float, start: float
+) -> None:
+    """Write the sounds of a reading that lasts ``stretch`` times as long over the frames."""
+    ends = [start + stretch * end for _, end in phones]
+    for (name, _), begin, end in zip(phones, [start, *ends[:-1]], ends, strict=True):
+        first, last = (max(0, round(time * FRAMES)) for time in (begin, end))
+        window.phones[first:last] = _PHONE[name]
 
 
 def _add_background(
@@ -192,16 +232,11 @@ def _tilt(rng: np.random.Generator, audio: np.ndarray) -> np.ndarray:
 MEANINGS = len(INTENTS) + 2
 
 
-def meaning_class(text: str, kind: str) -> int:
+def meaning_class(intent: str, kind: str) -> int:
     """Return the class of a sentence: its intent, then other talk, then backchannels."""
     if kind == 'request':
-        return list(INTENTS).index(_INTENT_OF[text])
+        return list(INTENTS).index(intent)
     return len(INTENTS) + (kind == 'backchannel')
-
-
-def letter_ids(words: list[str]) -> list[int]:
-    """Return CTC classes of the words separated by spaces."""
-    return [LETTERS.index(char) + 1 for char in ' '.join(words)]
 
 
 class WindowDataset(torch.utils.data.IterableDataset):
@@ -223,7 +258,7 @@ class WindowDataset(torch.utils.data.IterableDataset):
         self._ramp, self._noise_seconds = ramp, noise_seconds
 
     def __iter__(self):
-        """Yield (audio [SAMPLES], letter ids, word ids, active [50], word per tenth, meanings)."""
+        """Yield (audio [SAMPLES], phone per frame, active [50], word per tenth, meanings)."""
         info = torch.utils.data.get_worker_info()
         torch.set_num_threads(1)
         seed = self._seed + (0 if info is None else 1000 * info.id)
@@ -236,25 +271,23 @@ class WindowDataset(torch.utils.data.IterableDataset):
             aligned = np.zeros(UNITS * 10, dtype=np.int64)
             for word, (begin, end) in zip(words, window.spans, strict=True):
                 aligned[max(0, round(begin * 10)) : max(0, round(end * 10))] = word
-            known = [word for word in words if word]
             meanings = [
-                (first, last, meaning_class(text, kind))
+                (first, last, meaning_class(_INTENT_OF.get(text, ''), kind))
                 for text, kind, first, last in window.utterances
             ]
-            yield window.audio, letter_ids(window.words), known, window.active, aligned, meanings
+            yield window.audio, window.phones, window.active, aligned, meanings
 
 
 def collate(items: list[tuple]) -> dict[str, torch.Tensor]:
-    """Return one batch; the transcripts are concatenated as CTC wants them."""
+    """Return one batch; 'meanings' int64 [n, 4] has the window in front of each entry."""
+    audio, phones, active, aligned = (
+        torch.from_numpy(np.stack([item[part] for item in items])) for part in range(4)
+    )
+    meanings = [(row, *entry) for row, item in enumerate(items) for entry in item[4]]
     return {
-        'audio': torch.from_numpy(np.stack([item[0] for item in items])),
-        'letters': torch.tensor(sum((item[1] for item in items), [])),
-        'letter_lengths': torch.tensor([len(item[1]) for item in items]),
-        'words': torch.tensor(sum((item[2] for item in items), [])),
-        'word_lengths': torch.tensor([len(item[2]) for item in items]),
-        'active': torch.from_numpy(np.stack([item[3] for item in items])),
-        'aligned': torch.from_numpy(np.stack([item[4] for item in items])),
-        'meanings': torch.tensor(
-            [(row, *entry) for row, item in enumerate(items) for entry in item[5]]
-        ).reshape(-1, 4),
+        'audio': audio,
+        'phones': phones,
+        'active': active,
+        'aligned': aligned,
+        'meanings': torch.tensor(meanings, dtype=torch.int64).reshape(-1, 4),
     }

@@ -28,13 +28,20 @@ from training.nano.size import NANO
 from training.nano.trainer import Schedule, Trainer
 
 FLAGS = 2  # labels of a unit: request, two flags, then the classes of ATTRIBUTES
-_SHORT = 4  # short conversations for one cut
+_SHORT = 3  # short conversations for one cut
 PICTURES = 'pictures/rows.pt'
 MODEL_FOLDER = Path(__file__).parents[2] / 'model' / 'nano'
 
 
 class LanguageTrainee(nn.Module):
-    """Language model as it ships, plus heads that are thrown away afterwards."""
+    """Language model as it ships, plus heads that are thrown away afterwards.
+
+    middle: float [batch, rows, hidden], what each layer gave in the last forward pass.
+
+    What the picture shows must be known at the end of a unit's input after half of the layers, so
+    that the next one can read it from there; what a question asks and what it is about after all
+    layers but one, for the last one can only compare what is already in one place.
+    """
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
@@ -42,16 +49,36 @@ class LanguageTrainee(nn.Module):
         hidden = NANO.llm.hidden_size
         self.request_head = nn.Linear(hidden, len(INTENT_NAMES) + 1)
         self.flag_head = nn.Linear(hidden, FLAGS)
+        self.middle_norm = nn.LayerNorm(hidden)
         self.condition_head = nn.Linear(hidden, len(CONDITIONS))
+        self.shown_heads = nn.ModuleDict(
+            {name: nn.Linear(hidden, classes) for name, classes in ATTRIBUTES.items()}
+        )
         self.scene_heads = nn.ModuleDict(
             {name: nn.Linear(hidden, classes) for name, classes in ATTRIBUTES.items()}
         )
+        self.scene_norm = nn.LayerNorm(hidden)
+        self.middle: list[Tensor] = []
+        for layer in self.llm.model.layers:
+            layer.register_forward_hook(self._keep_middle)
         use_plain_attention(self)
         for name, parameter in self.llm.named_parameters():
             if parameter.dim() == 2:
                 scale = 0.02 if 'o_proj' not in name and 'down_proj' not in name else 0.007
                 nn.init.normal_(parameter, std=scale)
         nn.init.normal_(self.llm.model.embed_tokens.weight, std=0.3)
+
+    def _keep_middle(self, layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        self.middle.append(output)
+
+    def seen(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return [units, hidden], states of half of the layers at the end of each unit's input."""
+        half = self.middle[len(self.middle) // 2 - 1]
+        return self.scene_norm(half.flatten(0, 1)[batch['ends']])
+
+    def asked(self, batch: dict[str, Tensor]) -> Tensor:
+        """Return [questions, hidden], states before the last layer at the begin of answers."""
+        return self.middle_norm(self.middle[-2].flatten(0, 1)[batch['asked'].flatten()])
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return hidden states and the states at the last input row of every unit."""
@@ -60,6 +87,7 @@ class LanguageTrainee(nn.Module):
         embeddings = embeddings.flatten(0, 1).index_copy(
             0, batch['rows'], batch['embeddings'].to(embeddings)
         )
+        self.middle = []
         hidden = self.llm(embeddings.view(shape)).flatten(0, 1)
         return hidden, hidden[batch['ends']]
 
@@ -73,10 +101,11 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         hidden, ends = model(batch)
         logits = model.llm.logits(hidden[decided])
         request, flags = model.request_head(ends), model.flag_head(ends)
-        seen = [head(ends).float() for head in model.scene_heads.values()]
-        asked = hidden[batch['asked'].flatten()]
+        places = model.seen(batch)
+        seen = [head(places).float() for head in model.scene_heads.values()]
+        asked = model.asked(batch)
         condition = model.condition_head(asked).float()
-        shown = [head(asked).float() for head in model.scene_heads.values()]
+        shown = [head(asked).float() for head in model.shown_heads.values()]
     labels = batch['labels']
     right, weights = targets[decided], batch['weights'].flatten()[decided]
     flag_labels, scene = labels[:, 1 : 1 + FLAGS], labels[:, 1 + FLAGS :]
@@ -137,7 +166,7 @@ def real_batches(
 ) -> Iterator[dict[str, Tensor]]:
     """Yield batches of random cuts for ever; streams written meanwhile are taken in.
 
-    Every ``1 / question_share``-th batch holds short conversations with questions instead, four
+    Every ``1 / question_share``-th batch holds short conversations with questions instead, three
     times as many because they are short.
     """
     rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ import sys
 POINTS = 10
 CURVES_PATH = Path(__file__).with_name('learning_curves.json')
 _SHOWN = {
-    'audio': ('letters', 'words', 'meaning_accuracy'),
+    'audio': ('phone_accuracy', 'meaning_accuracy'),
     'vision': ('people', 'fallen', 'ball', 'cube', 'cup'),
     'language_symbolic': ('accuracy', 'request_accuracy', 'scene_accuracy'),
     'language': ('accuracy', 'request_accuracy', 'scene_accuracy', 'question_accuracy'),

@@ -71,26 +71,27 @@ class Recipe:
 
 
 FULL = Recipe(
-    audio=Schedule(5800, 16, 1.2e-3, 1, 200, 0.01),
-    vision=Schedule(3800, 32, 1e-3, 2, 200),
-    symbolic=Schedule(800, 16, 2e-3, 5, 100),
-    language=Schedule(1500, 8, 1.2e-3, 3, 50),
-    hearing=Schedule(2000, 12, 5e-4, 7, 50, 0.01),
+    audio=Schedule(9000, 8, 7e-4, 1, 200, 0.01),
+    vision=Schedule(5000, 32, 7e-4, 2, 200),
+    symbolic=Schedule(1000, 16, 8e-4, 5, 100),
+    language=Schedule(4000, 3, 8e-4, 3, 50),
+    hearing=Schedule(1000, 12, 3e-4, 7, 50, 0.01),
     shards=44,
 )
 CONTINUED = replace(
     FULL,
-    audio=Schedule(0, 16, 1.2e-3, 1),
-    vision=Schedule(0, 32, 1e-3, 2),
-    symbolic=Schedule(0, 16, 2e-3, 5),
-    language=Schedule(400, 3, 1.2e-3, 3, 20),
-    hearing=Schedule(250, 12, 6e-4, 7, 25, 0.01),
-    question_share=0.85,
-    pool_most=12160,
-    shards=11,
+    audio=Schedule(2700, 8, 7e-4, 2, 60, 0.01),
+    vision=Schedule(950, 32, 1.5e-3, 2, 30),
+    symbolic=Schedule(0, 16, 8e-4, 5),
+    language=Schedule(2300, 3, 8e-4, 3, 40),
+    hearing=Schedule(0, 12, 3e-4, 7),
+    question_share=0.4,
+    pool_most=22000,
+    pictures=3000,
+    shards=22,
     scripts=8,
 )
-"""A finished model hears, sees and talks already; it learns questions, and to hear better.
+"""A finished model hears, sees and talks already; it learns to do all of it better.
 
 As tried so far; the model card tells what it gave and what to change.
 """

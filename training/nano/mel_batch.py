@@ -11,14 +11,42 @@ from minicpmo.mel import FFT_SIZE, HOP, slaney_filterbank
 
 _FILTERS = torch.from_numpy(slaney_filterbank(80)).float()
 _WINDOW = torch.hann_window(FFT_SIZE)
+_WARPS = torch.linspace(-0.16, 0.16, 17).exp()  # of the frequency axis
 
 
-def log_mel(audio: Tensor) -> Tensor:
-    """Return log10 of the mel power, [batch, 80, (samples - 400) // 160 + 1], without floor."""
+def _warped(factor: float) -> Tensor:
+    """Return the filters of a listener to whom all frequencies are ``factor`` times as high."""
+    bins = _FILTERS.shape[1]
+    places = (torch.arange(bins) * factor).clamp(max=bins - 1)
+    below = places.floor().long()
+    above = (below + 1).clamp(max=bins - 1)
+    share = places - below
+    return factor * (_FILTERS[:, below] * (1 - share) + _FILTERS[:, above] * share)
+
+
+_WARPED = torch.stack([_warped(float(factor)) for factor in _WARPS])
+
+
+def draw_filters(batch: int) -> Tensor:
+    """Return mel filters [batch, 80, bins], half of them warped at random.
+
+    A shorter or longer vocal tract moves all formants; a warped frequency axis does the same
+    (Jaitly and Hinton 2013, vocal tract length perturbation).
+    """
+    chosen = torch.randint(len(_WARPS), (batch,))
+    plain = torch.full((batch,), len(_WARPS) // 2)
+    return _WARPED[torch.where(torch.rand(batch) < 0.5, chosen, plain)]
+
+
+def log_mel(audio: Tensor, filters: Tensor = _FILTERS) -> Tensor:
+    """Return log10 of the mel power, [batch, 80, (samples - 400) // 160 + 1], without floor.
+
+    filters: [80, bins] for all, or [batch, 80, bins].
+    """
     window = _WINDOW.to(audio.device)
     spectrum = torch.stft(audio, FFT_SIZE, HOP, window=window, center=False, return_complex=True)
     power = spectrum.abs().square()
-    mel = torch.matmul(_FILTERS.to(audio.device), power)
+    mel = torch.matmul(filters.to(audio.device), power)
     return mel.clamp_min(1e-10).log10()
 
 

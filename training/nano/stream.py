@@ -101,7 +101,7 @@ class StreamWriter:
 def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:
     """Return both encoders as trained so far, scaled as they ship."""
     state = torch.load(run / 'audio.pt', map_location='cpu', weights_only=True)['model']
-    audio = AudioTrainee(len(state['word_head.bias']) - 1)
+    audio = AudioTrainee(len(state['aligned_head.bias']) - 1)
     audio.load_state_dict(state)
     scale_audio_rows(audio)
     vision = VisionTrainee()

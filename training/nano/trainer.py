@@ -14,10 +14,12 @@ import time
 import torch
 from torch import Tensor, nn
 
+from training.nano.muon import Muon
 from training.nano.progress import Progress
 
 Parts = dict[str, Tensor]
 Batch = dict[str, Tensor]
+_LAYERS = '.layers.'  # in the names of what repeats
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,21 @@ def training_device() -> torch.device:
     return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
 
 
+def optimizers(model: nn.Module, schedule: Schedule) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices inside layers and AdamW for everything else."""
+    named = list(model.named_parameters())
+    inside = [p for name, p in named if p.dim() == 2 and _LAYERS in f'.{name}']
+    known = {id(parameter) for parameter in inside}
+    others = [p for _, p in named if id(p) not in known]
+    decay = schedule.weight_decay
+    result: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(others, lr=schedule.peak, betas=(0.9, 0.98), weight_decay=decay)
+    ]
+    if inside:
+        result.append(Muon(inside, schedule.peak, decay))
+    return result
+
+
 class Trainer:
     """Trains one stage; ``run/name.pt`` is its checkpoint, ``run/name.log`` its learning curve.
 
@@ -59,12 +76,7 @@ class Trainer:
         self._name, self._schedule = name, schedule
         self.device = training_device()
         self.model = model.to(self.device)
-        self._optimizer = torch.optim.AdamW(
-            model.parameters(),
-            lr=schedule.peak,
-            betas=(0.9, 0.98),
-            weight_decay=schedule.weight_decay,
-        )
+        self._optimizers = optimizers(self.model, schedule)
         self.first = 0
         self._averages: dict[str, float] = {}
         if self._checkpoint.exists():
@@ -73,7 +85,8 @@ class Trainer:
     def _resume(self) -> None:
         state = torch.load(self._checkpoint, map_location=self.device, weights_only=True)
         self.model.load_state_dict(state['model'])
-        self._optimizer.load_state_dict(state['optimizer'])
+        for optimizer, known in zip(self._optimizers, state['optimizers'], strict=True):
+            optimizer.load_state_dict(known)
         self.first = state['step']
 
     def fit(
@@ -111,13 +124,14 @@ class Trainer:
         batch: Batch,
         losses: Callable[[nn.Module, Batch], tuple[Tensor, Parts]],
     ) -> None:
-        for group in self._optimizer.param_groups:
-            group['lr'] = self._schedule.rate(step)
         total, parts = losses(self.model, batch)
-        self._optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         total.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self._optimizer.step()
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group['lr'] = self._schedule.rate(step)
+            optimizer.step()
         for name, value in parts.items():
             if torch.isfinite(value):
                 value = value.item()
@@ -126,7 +140,7 @@ class Trainer:
     def _save(self, step: int) -> None:
         state = {
             'model': self.model.state_dict(),
-            'optimizer': self._optimizer.state_dict(),
+            'optimizers': [optimizer.state_dict() for optimizer in self._optimizers],
             'step': step,
         }
         new = self._checkpoint.with_suffix('.new')

@@ -17,12 +17,13 @@ import numpy as np
 
 from training.nano.paraphrase import paraphrase
 from training.nano.progress import Progress
-from training.nano.voice import SAMPLE_RATE, Voice, synthesize_many
+from training.nano.voice import SAMPLE_RATE, Reading, Voice, read_many
 from training.nano.word_corpus import in_carrier
 
 KINDS = ('request', 'backchannel', 'unaddressed')
 _BATCH = 128  # festival reads its voices anew for every batch
 _SAVE_BATCHES = 5
+_MADE = ('samples', 'phones')  # of an entry: what speaking gave
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Utterance:
 
     text: what it is picked by; spoken: the words really said (the text, maybe in a carrier
     phrase); seconds: length without silence before and after.
+    phones: name and end [s] of every sound, see ``voice.Reading``.
     """
 
     index: int
@@ -39,6 +41,7 @@ class Utterance:
     spoken: str
     voice: str
     seconds: float
+    phones: tuple[tuple[str, float], ...] = ()
 
 
 class UtterancePool:
@@ -57,8 +60,11 @@ class UtterancePool:
             if entry['text'] not in self._by_text:
                 self._texts[entry['kind']].append(entry['text'])
             self._by_text[entry['text']].append(index)
+            phones = tuple((name, end) for name, end in entry['phones'])
             self.utterances.append(
-                Utterance(index, entry['kind'], entry['text'], entry['spoken'], voice, seconds)
+                Utterance(
+                    index, entry['kind'], entry['text'], entry['spoken'], voice, seconds, phones
+                )
             )
 
     def texts(self, kind: str) -> list[str]:
@@ -130,12 +136,14 @@ def write_pool(
     samples_path.touch()
     os.truncate(samples_path, 2 * sum(entry['samples'] for entry in entries))
     with samples_path.open('ab') as file, ThreadPoolExecutor(workers) as executor:
-        for number, (batch, sounds) in enumerate(
+        for number, (batch, readings) in enumerate(
             zip(batches, executor.map(_speak, batches), strict=True), start=1
         ):
-            for job, sound in zip(batch, sounds, strict=True):
-                file.write(sound.tobytes())
-                entries.append({**asdict(job), 'samples': len(sound)})
+            for job, reading in zip(batch, readings, strict=True):
+                file.write(reading.sound.tobytes())
+                entries.append(
+                    {**asdict(job), 'samples': len(reading.sound), 'phones': reading.phones}
+                )
             if number % _SAVE_BATCHES == 0 or number == len(batches):
                 file.flush()
                 new = index_path.with_suffix('.new')
@@ -152,8 +160,8 @@ class _Job:
     voice: Voice
 
 
-def _speak(jobs: list[_Job]) -> list[np.ndarray]:
-    return synthesize_many([(job.voice, job.spoken) for job in jobs])
+def _speak(jobs: list[_Job]) -> list[Reading]:
+    return read_many([(job.voice, job.spoken) for job in jobs])
 
 
 def _draw_jobs(
@@ -184,5 +192,5 @@ def _say(rng: np.random.Generator, sentence: Sentence, forbidden: frozenset[str]
 def _begun(index_path: Path, jobs: list[_Job]) -> list[dict]:
     """Return the entries of a pool that was begun with the same jobs, else none."""
     entries = json.loads(index_path.read_text()) if index_path.exists() else []
-    spoken = [{k: v for k, v in entry.items() if k != 'samples'} for entry in entries]
+    spoken = [{k: v for k, v in entry.items() if k not in _MADE} for entry in entries]
     return entries if spoken == [asdict(job) for job in jobs[: len(spoken)]] else []

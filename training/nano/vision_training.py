@@ -31,13 +31,17 @@ _SCALED_SHARE = 0.25
 
 
 class VisionTrainee(nn.Module):
-    """Tower and resampler as they ship, plus heads that are thrown away afterwards."""
+    """Tower and resampler as they ship, plus heads that are thrown away afterwards.
+
+    The heads see the mean of the rows only. Heads over all rows side by side let every row tell
+    something else in its own way, and a language model needs thousands of steps to collect that.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.vpm = VisionTower(NANO)
         self.resampler = Resampler(NANO)
-        width = NANO.query_num * NANO.llm.hidden_size
+        width = NANO.llm.hidden_size
         self.heads = nn.ModuleDict({name: nn.Linear(width, n) for name, n in ATTRIBUTES.items()})
         self.patch_head = nn.Linear(NANO.vision.hidden_size, len(SHAPES) * len(COLOURS))
         use_plain_attention(self)
@@ -128,7 +132,7 @@ def losses(model: VisionTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict
     """Return what is minimised, and the share of right answers by attribute."""
     with mixed_precision(batch['images'].device.type):
         rows, features = model.rows_and_patches(batch['images'])
-        logits = {name: head(rows.flatten(1)).float() for name, head in model.heads.items()}
+        logits = {name: head(rows.mean(1)).float() for name, head in model.heads.items()}
         small = small_object_loss(model.patch_head(features), batch)
     total = sum(F.cross_entropy(logits[name], batch[name]) for name in ATTRIBUTES) + 5 * small
     right = {name: (logits[name].argmax(-1) == batch[name]).float().mean() for name in ATTRIBUTES}
@@ -136,11 +140,15 @@ def losses(model: VisionTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict
 
 
 def train(run: Path, schedule: Schedule, start: Optional[Path] = None) -> dict[str, float]:
-    """Train; continues from ``run/vision.pt`` if it is there, begins with the model ``start``."""
+    """Train; continues from ``run/vision.pt`` if it is there.
+
+    start: folder of a finished model to begin with; its tower sees already and stays as it is.
+    """
     torch.manual_seed(schedule.seed)
     model = VisionTrainee()
     if start is not None:
         begin_with(model, start)
+        model.vpm.requires_grad_(False)
     trainer = Trainer('vision', model, run, schedule)
     dataset = PictureDataset(schedule.batch_size, schedule.seed + trainer.first)
     data = torch.utils.data.DataLoader(dataset, None, num_workers=1, prefetch_factor=2)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+import json
 from pathlib import Path
 import shutil
 import subprocess
@@ -13,6 +14,8 @@ import tempfile
 import numpy as np
 import soundfile
 import soxr
+
+from training.nano import espeak_library, phone
 
 SAMPLE_RATE = 16000
 NORMAL_RMS = 0.05  # -26 dBFS, the level of speech close to the microphone
@@ -86,40 +89,68 @@ def missing_programs() -> list[str]:
     return [name for name in ('espeak-ng', 'flite', 'festival') if shutil.which(name) is None]
 
 
-def synthesize(voice: Voice, text: str) -> np.ndarray:
-    """Speak one sentence.
+@dataclass(frozen=True)
+class Reading:
+    """One sentence as a voice speaks it.
 
-    Returns:
-        int16 [n] at 16 kHz with an RMS of ``NORMAL_RMS``, leading and trailing silence removed.
+    sound: int16 [n] at 16 kHz with an RMS of ``NORMAL_RMS``, without silence at the ends.
+    phones: (name out of ``phone.PHONES``, end [s]) in order; the last one ends with the sound.
     """
+
+    sound: np.ndarray
+    phones: tuple[tuple[str, float], ...]
+
+
+def synthesize(voice: Voice, text: str) -> np.ndarray:
+    """Speak one sentence; returns ``Reading.sound``."""
     return synthesize_many([(voice, text)])[0]
 
 
 def synthesize_many(jobs: list[tuple[Voice, str]]) -> list[np.ndarray]:
-    """Speak several sentences; festival ones share one process, see ``synthesize``."""
+    """Speak several sentences; returns ``Reading.sound`` of each."""
+    return [reading.sound for reading in read_many(jobs)]
+
+
+def read_many(jobs: list[tuple[Voice, str]]) -> list[Reading]:
+    """Speak several sentences; those of espeak and of festival share a process."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f'{index}.wav' for index in range(len(jobs))]
-        festival = []
-        for (voice, text), path in zip(jobs, paths, strict=True):
-            if voice.engine == 'festival':
-                festival.append(_festival_line(voice, text, path))
-            else:
-                subprocess.run(_command(voice, text, path), check=True, capture_output=True)
+        places = [(voice, text, path) for (voice, text), path in zip(jobs, paths, strict=True)]
+        espeak = [
+            (voice.name, round(165 * voice.rate), voice.pitch, text, str(path))
+            for voice, text, path in places
+            if voice.engine == 'espeak'
+        ]
+        if espeak:
+            espeak_library.write_all(espeak)
+        festival = [_festival_line(*place) for place in places if place[0].engine == 'festival']
         if festival:
             script = Path(folder) / 'speak.scm'
             script.write_text('\n'.join(festival))
             subprocess.run(['festival', '-b', str(script)], check=True, capture_output=True)
-        return [
-            _load(path, voice.resampling) for (voice, _), path in zip(jobs, paths, strict=True)
-        ]
+        return [_read(*place) for place in places]
 
 
-def _command(voice: Voice, text: str, path: Path) -> list[str]:
+def _read(voice: Voice, text: str, path: Path) -> Reading:
+    """Return the reading of one sentence; flite speaks it now, the others have spoken."""
     if voice.engine == 'espeak':
-        words_per_minute = str(round(165 * voice.rate))
-        return ['espeak-ng', '-v', voice.name, '-s', words_per_minute, '-p', str(voice.pitch),
-                '-w', str(path), text]  # fmt: skip
-    command = ['flite', '-voice', voice.name, '--setf', f'duration_stretch={1 / voice.rate:.3f}']
+        told = json.loads(Path(f'{path}.json').read_text())
+        phones = [(phone.of_espeak(name), end) for name, end in told]
+    elif voice.engine == 'flite':
+        command = _flite_command(voice, text, path)
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        segments = (part.rsplit(':', 1) for part in told.split())
+        phones = [(phone.of_festival(name), float(end)) for name, end in segments]
+    else:
+        lines = path.with_suffix('.lab').read_text().splitlines()[1:]
+        phones = [(phone.of_festival(line.split()[2]), float(line.split()[0])) for line in lines]
+    sound, rate = soundfile.read(path, dtype='float32')
+    return _reading(sound, rate, voice.resampling, phones)
+
+
+def _flite_command(voice: Voice, text: str, path: Path) -> list[str]:
+    command = ['flite', '-voice', voice.name, '-psdur']
+    command += ['--setf', f'duration_stretch={1 / voice.rate:.3f}']
     if voice.pitch:
         command += ['--setf', f'int_f0_target_mean={voice.pitch}']
     return [*command, '-t', text, '-o', str(path)]
@@ -129,23 +160,32 @@ def _festival_line(voice: Voice, text: str, path: Path) -> str:
     plain = text.replace('"', ' ').replace('\\', ' ')
     return (
         f"({voice.name})(Parameter.set 'Duration_Stretch {1 / voice.rate:.3f})"
-        f'(utt.save.wave (utt.synth (Utterance Text "{plain}")) "{path}" \'riff)'
+        f'(set! said (utt.synth (Utterance Text "{plain}")))'
+        f'(utt.save.wave said "{path}" \'riff)(utt.save.segs said "{path.with_suffix(".lab")}")'
     )
 
 
-def _load(path: Path, resampling: float) -> np.ndarray:
-    sound, rate = soundfile.read(path, dtype='float32')
+def _reading(
+    sound: np.ndarray, rate: int, resampling: float, phones: list[tuple[str, float]]
+) -> Reading:
+    """Return the reading resampled and trimmed; the phones' ends [s] are of the raw sound."""
     sound = soxr.resample(sound, rate * resampling, SAMPLE_RATE)
-    return normalize(trim(sound))
+    first, last = loud_part(sound)
+    begin, length = first / SAMPLE_RATE, (last - first) / SAMPLE_RATE
+    moved = [(name, end / resampling - begin) for name, end in phones]
+    kept = [(name, min(round(end, 3), length)) for name, end in moved if end > 0]
+    if kept:
+        kept[-1] = (kept[-1][0], length)
+    return Reading(normalize(sound[first:last]), tuple(kept))
 
 
-def trim(sound: np.ndarray) -> np.ndarray:
-    """Return the sound without leading and trailing silence (-40 dB re the peak, 10 ms steps)."""
+def loud_part(sound: np.ndarray) -> tuple[int, int]:
+    """Return begin and end without silence at the ends (-40 dB re the peak, 10 ms steps)."""
     frames = np.abs(sound[: len(sound) // 160 * 160]).reshape(-1, 160).max(axis=1)
     loud = np.nonzero(frames > 0.01 * max(frames.max(initial=0.0), 1e-6))[0]
     if not len(loud):
-        return sound
-    return sound[loud[0] * 160 : (loud[-1] + 1) * 160]
+        return 0, len(sound)
+    return int(loud[0]) * 160, int(loud[-1] + 1) * 160
 
 
 def normalize(sound: np.ndarray) -> np.ndarray:
