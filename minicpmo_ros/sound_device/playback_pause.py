@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# A pause that nobody ends, e.g. because the bridge died, ends itself [s].
 PAUSE_LIMIT_SECONDS = 4.0
 
 

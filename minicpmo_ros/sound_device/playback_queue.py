@@ -20,7 +20,6 @@ from minicpmo_ros.sound_device.underrun_counter import UnderrunCounter
 RAMP_SECONDS = 0.004
 # What the device may hold beyond real time [s].
 AHEAD_SECONDS = 0.3
-# A pause that nobody ends, e.g. because the bridge died, ends itself [s].
 # More than any turn needs; a sender that runs wild is cut off here [s].
 BACKLOG_SECONDS = 300.0
 
