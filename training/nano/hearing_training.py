@@ -42,7 +42,6 @@ class HearingTrainee(LanguageTrainee):
             units = [batch['first'], *batch['mels'].unbind(1)]
             rows = self.audio_projection_layer(self.apm.stream(units)).flatten(0, 1)
             embeddings = embeddings.index_copy(0, batch['heard'], rows.to(embeddings))
-        self.middle = []
         hidden = self.llm(embeddings.view(shape)).flatten(0, 1)
         return hidden, hidden[batch['ends']]
 

@@ -36,7 +36,7 @@ MODEL_FOLDER = Path(__file__).parents[2] / 'model' / 'nano'
 class LanguageTrainee(nn.Module):
     """Language model as it ships, plus heads that are thrown away afterwards.
 
-    middle: float [batch, rows, hidden], what each layer gave in the last forward pass.
+    middle: what each layer gave in the last forward pass, float [batch, rows, hidden] each.
 
     What the picture shows must be known at the end of a unit's input after half of the layers, so
     that the next one can read it from there; what a question asks and what it is about after all
@@ -59,6 +59,7 @@ class LanguageTrainee(nn.Module):
         )
         self.scene_norm = nn.LayerNorm(hidden)
         self.middle: list[Tensor] = []
+        self.llm.register_forward_pre_hook(self._forget_middle)
         for layer in self.llm.model.layers:
             layer.register_forward_hook(self._keep_middle)
         use_plain_attention(self)
@@ -67,6 +68,9 @@ class LanguageTrainee(nn.Module):
                 scale = 0.02 if 'o_proj' not in name and 'down_proj' not in name else 0.007
                 nn.init.normal_(parameter, std=scale)
         nn.init.normal_(self.llm.model.embed_tokens.weight, std=0.3)
+
+    def _forget_middle(self, llm: nn.Module, inputs: tuple) -> None:
+        self.middle.clear()
 
     def _keep_middle(self, layer: nn.Module, inputs: tuple, output: Tensor) -> None:
         self.middle.append(output)
@@ -87,7 +91,6 @@ class LanguageTrainee(nn.Module):
         embeddings = embeddings.flatten(0, 1).index_copy(
             0, batch['rows'], batch['embeddings'].to(embeddings)
         )
-        self.middle = []
         hidden = self.llm(embeddings.view(shape)).flatten(0, 1)
         return hidden, hidden[batch['ends']]
 
