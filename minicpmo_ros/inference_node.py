@@ -186,13 +186,13 @@ class InferenceNode(LifecycleNode):
             self._warn(f'omni_unit: {error}')
 
     def _on_interruption(self, message: Interruption) -> None:
-        if message.stage != Interruption.CONFIRM or self._worker is None:
+        if message.stage != Interruption.CONFIRM:
             return
         changed, cut = self._conversation.interrupt(message.epoch)
         if not changed:
             return
-        # Also when the turn is over for the model: its end may not have been heard.
-        self._worker.interrupt(Heard(seconds_of(message.played), message.heard_text or None))
+        if self._worker is not None:  # also after the turn: its end may not have been heard
+            self._worker.interrupt(Heard(seconds_of(message.played), message.heard_text or None))
         if cut is not None:
             self._output.publish_cut(cut, message.heard_text)
         self._publish_state()
