@@ -37,6 +37,9 @@ from minicpmo_ros.watch.watch_list import DueReminder
 from minicpmo_ros.watch.watch_list import WatchList as Watches
 from minicpmo_ros.watch.watch_store import StoredState, WatchStore
 
+# A disk that was full is tried again so often [s].
+RETRY_SECONDS = 10.0
+
 
 @dataclass
 class WatchListeners:
@@ -76,6 +79,7 @@ class WatchComponent:
         self.store = WatchStore(Path(given.data_folder).expanduser() / 'watches.json')
         self.camera = True
         self._known: tuple[str, ...] = ()
+        self._retry_at = 0.0
         self._jump = ClockJump()
         self._asking = _Asking()
         self._restatement = Restatement()
@@ -99,8 +103,11 @@ class WatchComponent:
         return self._asking.supported
 
     def save(self) -> None:
-        """Store the watches and whether the camera is on."""
-        self.store.save(StoredState(tuple(self.watches.all()), self._known, self.camera))
+        """Store the watches and whether the camera is on; a failure is logged once."""
+        before = self.store.problem
+        state = StoredState(tuple(self.watches.all()), self._known, self.camera)
+        if not self.store.save(state) and self.store.problem != before:
+            self._node.get_logger().error(self.store.problem)
 
     def note(self, text: str) -> None:
         """Put a line into the model's context."""
@@ -126,7 +133,7 @@ class WatchComponent:
                 self._questions.publish(WatchQuestion(watch_id=watch.id, question=watch.question))
 
     def tick(self, wall: float, steady: float) -> None:
-        """Follow the clock: jumps, reminders, ends of watches."""
+        """Follow the clock: jumps, reminders, ends of watches; write what could not be written."""
         jump = self._jump.update(wall, steady)
         if jump:
             self._node.get_logger().warning(f'the clock was set by {jump:+.0f} s')
@@ -138,6 +145,9 @@ class WatchComponent:
             self._listeners.due(reminder)
         if jump or expired or due:
             self._changed()
+        if self.store.problem and steady >= self._retry_at:
+            self._retry_at = steady + RETRY_SECONDS
+            self.save()
 
     def _in_doubt(self, watch_id: str) -> bool:
         confirmation = self._asking.confirmations.get(watch_id)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 import json
 import os
@@ -66,6 +67,8 @@ class WatchStore:
             os.replace(temporary, self.path)
         except OSError as error:
             self.problem = f'{self.path}: {error.strerror}; watches are kept in memory only'
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)  # half a file only takes room
             return False
         self.problem = ''
         return True

@@ -4,8 +4,10 @@
 
 from array import array
 from contextlib import closing
+import errno
 import io
 import json
+import os
 import sqlite3
 import time
 
@@ -16,6 +18,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool, Trigger
 
+from minicpmo_ros.diagnostics import Level
 from minicpmo_ros.msg import (
     DuplexState,
     EventCommand,
@@ -27,6 +30,7 @@ from minicpmo_ros.msg import (
     Watch,
     WatchCommand,
 )
+from minicpmo_ros.watch import watch_component, watch_store
 from tests.node.event_rig import jpeg
 
 
@@ -52,6 +56,26 @@ def test_watches_survive_a_restart_and_cancelled_ones_stay_away(make_rig):
     assert [w['id'] for w in stored['watches']] == ['fall', 'a-parcel-comes']
     again = make_rig()
     assert [w.id for w in again.lists[-1].watches] == ['fall', 'a-parcel-comes']
+
+
+def test_a_full_disk_is_reported_and_the_watch_is_written_later(make_rig, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    rig = make_rig()
+    events = rig.node._events
+    path = events.watch.store.path
+    before = path.read_bytes()
+    monkeypatch.setattr(watch_component, 'RETRY_SECONDS', 0.0)
+    with monkeypatch.context() as disk:
+        disk.setattr(watch_store.os, 'fsync', full)
+        added = rig.add(text='a parcel comes')
+        assert [w.id for w in added.watches] == ['pot', 'fall', 'a-parcel-comes']
+        status = events.status()
+        assert status.level is Level.WARN and 'No space left' in status.message
+        assert path.read_bytes() == before
+    rig.wait(lambda: events.status().level is Level.OK, 'the disk')
+    assert [w['id'] for w in json.loads(path.read_text())['watches']][-1] == 'a-parcel-comes'
 
 
 def test_a_confirmed_answer_becomes_one_event_with_a_coarse_picture(make_rig):

@@ -5,6 +5,7 @@
 from dataclasses import replace
 import json
 from pathlib import Path
+import resource
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -288,3 +289,21 @@ def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     store = WatchStore(tmp_path / 'file' / 'w.json')
     assert not store.save(StoredState())
     assert 'memory only' in store.problem
+
+
+def test_a_full_disk_leaves_the_old_file_and_is_reported(tmp_path):
+    path = tmp_path / 'w.json'
+    store, old = WatchStore(path), StoredState((POT,), ('pot',))
+    assert store.save(old)
+    new = StoredState((POT, replace(POT, id='more', text='the milk boils over')), ('pot',))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, hard))
+    try:
+        assert not store.save(new)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(path) in store.problem and 'memory only' in store.problem
+    assert [file.name for file in tmp_path.iterdir()] == ['w.json'], 'no half file takes room'
+    assert WatchStore(path).load() == old
+    assert store.save(new) and store.problem == ''
+    assert WatchStore(path).load() == new
