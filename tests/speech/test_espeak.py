@@ -158,6 +158,17 @@ def test_a_failing_program_costs_one_piece_only(monkeypatch, tmp_path, caplog, s
     np.testing.assert_array_equal(say(speech, 'One.'), before)
 
 
+def test_a_slower_reading_that_fails_is_heard_at_the_first_speed(tmp_path, caplog, speech):
+    before = say(speech, 'I am ')  # a turn that ends has no next unit to wait for
+    own, program = f'-s {speech._voice.speed} ', speech._program
+    speech._program = fake_program(
+        tmp_path, f'case "$* " in *"{own}"*) exec {program} "$@";; esac\ncat > /dev/null; exit 3'
+    )
+    np.testing.assert_array_equal(say(speech, 'I am ', end=False), before)
+    assert speech.failures == 1
+    assert 'not spoken more slowly' in caplog.text and 'exit status 3' in caplog.text
+
+
 def test_close_ends_the_process_and_can_be_repeated(speech):
     process = speech._process
     speech.close()

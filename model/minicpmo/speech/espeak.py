@@ -121,7 +121,7 @@ class EspeakSpeech:
         """Return the sound of the words completed by ``text``, float32 [samples] at 24 kHz.
 
         A failure of espeak-ng is logged and counted in ``failures``; the words are then not
-        heard, but the session goes on.
+        heard, or not slowed down, but the session goes on.
         """
         del token_ids, hidden
         due = speakable(self._text.push(text, end_of_turn))
@@ -165,7 +165,12 @@ class EspeakSpeech:
         speed = round(self._voice.speed * max(wanted, SLOWEST))
         if speed >= self._voice.speed or speed < SPEEDS[0]:
             return sound
-        return self._speak(self._start(speed), text)
+        try:
+            return self._speak(self._start(speed), text)
+        except EspeakError as error:
+            self.failures += 1
+            _LOGGER.warning('%d characters are not spoken more slowly: %s', len(text), error)
+            return sound
 
     def _synthesize(self, text: str) -> np.ndarray:
         process, self._process = self._process or self._start(self._voice.speed), None
