@@ -80,8 +80,12 @@ class UnitAligner(Generic[Payload]):
         self.state = AlignerState()
 
     def configure(self, configuration: AlignerConfiguration) -> None:
-        """Go on with another configuration from the open unit on."""
+        """Go on with another configuration from the open unit on.
+
+        An end of speech that waits to close it was judged by the former one and is forgotten.
+        """
         self.configuration = configuration
+        self.state.closing = False
         self.audio.max_gap = configuration.max_gap
         self.frames.images_per_unit = configuration.images_per_unit
         self.frames.late_tolerance = configuration.late_tolerance
@@ -280,6 +284,7 @@ class UnitAligner(Generic[Payload]):
         """Return the open unit, closed so that no unit spans two times."""
         units = [self._close(at_jump=True)] if self.state.fill else []
         self.state.begin = None
+        self.state.closing = False
         self.frames.reset()
         self.speech.reset()
         return units

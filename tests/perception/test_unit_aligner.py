@@ -293,6 +293,26 @@ def test_a_person_who_goes_on_keeps_the_unit_open():
     assert [unit.closed_early for unit in world.units] == [False, False]
 
 
+@pytest.mark.parametrize('change', ['configure', 'reset', 'jump'])
+def test_an_early_close_that_waits_is_not_inherited(change):
+    world = World(close_on_speech_end=True, min_early_fill=0.3)
+    aligner = world.aligner
+    world.units += aligner.push_speech(START + 0.5, True, START + 0.5)
+    world.hear(0, 1)  # speech ends with the unit, and the next one waits for more sound
+    world.units += aligner.push_speech(START + 1.0, False, START + 1.0)
+    assert aligner.state.closing and aligner.state.fill == 0
+    begin = 1
+    if change == 'configure':
+        aligner.configure(AlignerConfiguration(close_on_speech_end=False, min_early_fill=0.3))
+    elif change == 'reset':
+        aligner.reset()
+    else:
+        begin = 100
+    world.hear(begin, begin + 2.5)
+    assert [unit.filled for unit in world.units] == [0, 0, 0]
+    assert_accounted(aligner)
+
+
 def test_speech_fraction_and_flag():
     world = World()
     aligner = world.aligner
