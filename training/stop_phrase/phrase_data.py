@@ -16,6 +16,7 @@ from minicpmo_ros.stop_phrase.log_mel import HOP, SAMPLE_RATE, WINDOW
 from minicpmo_ros.stop_phrase.network import FRAMES
 from training.nano import sound
 from training.stop_phrase import phrase_voice
+from training.stop_phrase.phrase_text import SHORT_TALK, SHORT_TALK_DEVELOPMENT, talk
 from training.stop_phrase.phrase_voice import VoiceSet
 
 WINDOW_SAMPLES = (FRAMES - 1) * HOP + WINDOW
@@ -26,24 +27,50 @@ LEAD, JOINED = (0.22, 0.8), (0.0, 0.05)
 BACKGROUND_SECONDS = 12.0
 
 
+@dataclass(frozen=True)
+class _Amount:
+    """How much is synthesized: voices of a phrase, of a look-alike, of short talk; the rest."""
+
+    phrases: int
+    look_alikes: int
+    near_misses: int
+    short: int
+    running: int
+    backgrounds: int
+
+
+_AMOUNTS = {
+    VoiceSet.TRAINING: _Amount(150, 6, 500, 6, 900, 150),
+    VoiceSet.DEVELOPMENT: _Amount(50, 3, 100, 4, 240, 60),
+}
+_SHORT = {VoiceSet.TRAINING: SHORT_TALK, VoiceSet.DEVELOPMENT: SHORT_TALK_DEVELOPMENT}
+
+
 @dataclass
 class Sounds:
-    """Everything that windows are cut from; float32 at 16 kHz, phrases with their class."""
+    """Everything that windows are cut from; float32 at 16 kHz, phrases with their class.
+
+    short: utterances of everyday talk that are as short as a phrase. running: one to three
+    sentences each.
+    """
 
     phrases: list[tuple[int, np.ndarray]]
     look_alikes: list[np.ndarray]
+    short: list[np.ndarray]
     running: list[np.ndarray]
     backgrounds: list[np.ndarray]
 
     @staticmethod
-    def make(random: np.random.Generator, voices: VoiceSet, scale: float = 1.0) -> Sounds:
-        """Synthesize; ``scale`` multiplies the number of clips."""
+    def make(random: np.random.Generator, voices: VoiceSet) -> Sounds:
+        """Synthesize with the voices of training or of development."""
+        amount = _AMOUNTS[voices]
         return Sounds(
-            phrase_voice.phrases(random, round(150 * scale), voices),
-            phrase_voice.look_alikes(random, max(round(6 * scale), 1), voices)
-            + phrase_voice.near_misses(random, round(700 * scale), voices),
-            phrase_voice.running_speech(random, round(700 * scale), voices),
-            make_backgrounds(random, round(150 * scale)),
+            phrase_voice.phrases(random, amount.phrases, voices),
+            phrase_voice.look_alikes(random, amount.look_alikes, voices)
+            + phrase_voice.near_misses(random, amount.near_misses, voices),
+            phrase_voice.look_alikes(random, amount.short, voices, _SHORT[voices]),
+            phrase_voice.running_speech(random, amount.running, voices, talk),
+            make_backgrounds(random, amount.backgrounds),
         )
 
 
@@ -146,7 +173,7 @@ def other_window(random: np.random.Generator, sounds: Sounds) -> np.ndarray:
     draw = random.random()
     if draw < 0.1:
         return window
-    source = sounds.look_alikes if draw < 0.6 else sounds.running
+    source = sounds.look_alikes if draw < 0.4 else sounds.short if draw < 0.65 else sounds.running
     dry = varied(random, source[random.integers(len(source))])
     if random.random() < 0.6:  # a whole word or the end of a sentence, as a command would lie
         end = WINDOW_SAMPLES - _seconds(random, TRAIL)

@@ -46,6 +46,53 @@ LOOK_ALIKES: dict[str, tuple[str, ...]] = {
         'Le toit.', 'Très bien.', 'Et toi ?', 'Oui, merci.', 'Je ne sais pas.', 'Le roi.',
     ),
 }  # fmt: skip
+# Short utterances of everyday talk: as short as a command, with silence on both sides.
+SHORT_TALK: dict[str, tuple[str, ...]] = {
+    'en': (
+        'Come here.', 'Sit down.', 'Good idea.', 'Be right back.', 'Be kind.', 'Be good, Wyatt.',
+        'We quite like it.', 'The choir.', 'A diet.', 'Keep riding.', 'Who is it?', 'Not now.',
+        'Of course.', 'Maybe later.', 'Look at that.', 'So what?', 'Up here.', 'What a pity!',
+        'Sort of.', 'Spotless.', 'Stop it is not.', 'Stopover.', 'Stopwatch.', 'Nonstop flights.',
+        'Drop it.', 'Pop music.', 'Chop chop.', 'Steep.', 'Stout.', 'Start up.', 'On top of it.',
+        'Store opens.', 'Scott?', 'Stark.', 'Step up.', 'Swap.', 'Slop.', 'Strap.', 'Steve!',
+        'Tom!', 'Bob, come on.', 'Parallel.', 'Pardon?', 'Paradise.', 'A red one.', 'A rabbit.',
+        'Errand.', 'At eight.', 'Tattoo.', 'Take two.', 'Said so.', 'Say still.', 'Sit still.',
+        'Sister.', 'Silly you.', 'Silicon.', 'See Leo.', 'Hello!', 'Good morning.', 'Bye-bye.',
+        'Really?', 'Never mind.', 'Well done.', 'Just a bit.', 'Is it?', 'Mm-hm.', 'Oh, nice.',
+    ),
+    'de': (
+        'Sei brav.', 'Sei schnell.', 'Sei stolz.', 'Sehr viel.', 'Zwei Stück.', 'Bei Stilfragen.',
+        'Steil.', 'Stumpf.', 'Stapel.', 'Stuhl.', 'Doch.', 'Na gut.', 'Komm her.', 'Was denn?',
+        'Stoppuhr.', 'Er stoppt nie.', 'Tropfen.', 'Kopf hoch.', 'Schopf.', 'Parade.',
+        'Paar Tage.', 'Tätowiert.', 'Drei Stühle.', 'Seid ihr da?', 'Silber.',
+        'Still und leise.', 'Guten Tag.',
+    ),
+    'es': (
+        'Pata.', 'Para siempre.', 'Mara.', 'Sara.', 'Bara.', 'Parra.', 'Pala.', 'Rara.', 'Paro.',
+        'Pare aquí.', 'Parece.', 'Silencioso.', 'Siete.', 'Sicilia.', 'Licencia.', 'Anuncio.',
+        'Claro.', 'Vale.', 'Ahora no.', 'Ven aquí.', 'Qué tal?', 'Está bien.', 'Hasta luego.',
+    ),
+    'fr': (
+        'Arrêté hier.', 'Adèle !', 'La tête.', 'Il arrête tout.', 'À cette heure.', 'À droite.',
+        'Arrive !', 'La vette.', 'Tais donc.', "C'est toi.", "C'est quoi ?", 'Fais-moi voir.',
+        'Mets-toi là.', 'Tes doigts.', "T'es où ?", 'Était-il là ?', "D'accord.", 'Bonjour.',
+        'Viens ici.', 'Pas encore.', 'Ça va ?', 'Silence radio.', 'Parade.', 'Par là.',
+    ),
+}  # fmt: skip
+# The same for the choice of thresholds: texts that training does not hold.
+SHORT_TALK_DEVELOPMENT: dict[str, tuple[str, ...]] = {
+    'en': (
+        'Over there.', 'Go ahead.', 'Why not?', 'Give it up.', 'That is hot.', 'Stop sign ahead.',
+        'Shop for two.', 'Stock market.', 'Robot.', 'Stomp on it.', 'Sob story.', 'Be brief.',
+        'Be quite sure.', 'Sit up straight.', 'Perhaps.', 'Carrot.', 'Tie it up.', 'See you.',
+        'Stopped clock.', 'A tall cup.', 'Good luck.', 'I know.', 'Fair enough.', 'Any time.',
+    ),
+    'de': ('Sei nett.', 'Steig ein.', 'Knapp.', 'Ja klar.', 'Sehr schön.', 'Stolpern.', 'Später.'),
+    'es': ('Cada.', 'Para mí.', 'Parte.', 'Servilleta.', 'De nada.', 'Muy bien.', 'Vara.'),
+    'fr': (
+        'Assiette.', 'Arrosoir.', 'Tais-le.', 'Est-ce toi ?', 'Merci bien.', "À tout à l'heure.",
+    ),
+}  # fmt: skip
 # Parts of sentences that are put together at random: running speech in four languages.
 _CLAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
     'de': (
@@ -103,6 +150,11 @@ def running(random: np.random.Generator, language: str) -> str:
         return random_sentence(random)
     words = ' '.join(str(random.choice(part)) for part in _CLAUSES[language])
     return words[0].upper() + words[1:] + '.'
+
+
+def talk(random: np.random.Generator, language: str) -> str:
+    """Return one to three random sentences, as somebody goes on talking."""
+    return ' '.join(running(random, language) for _ in range(int(random.integers(1, 4))))
 
 
 def requests() -> list[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import enum
 
 import numpy as np
@@ -18,7 +19,12 @@ _TRAINING = (
     'Henrique', 'max', 'Michel', 'pablo', 'pedro', 'quincy', 'rob', 'shelby', 'steph', 'victor',
     'grandma', 'grandpa',
 )  # fmt: skip
-_DEVELOPMENT = ('m8', 'f5', 'Hugo', 'Jacky', 'linda', 'travis')
+_DEVELOPMENT = (
+    'm8', 'f5', 'Hugo', 'Jacky', 'linda', 'travis', 'Michael', 'norbert', 'klatt6', 'iven3',
+    'Mario', 'sandro',
+)  # fmt: skip
+# Of another synthesizer, so that the thresholds suit more than espeak.
+_DEVELOPMENT_FLITE = 'awb'
 _HELD_OUT = ('m7', 'f4', 'anika', 'robert', 'Marco', 'edward', 'steph2')
 
 
@@ -35,8 +41,10 @@ def draw(random: np.random.Generator, language: str, voices: VoiceSet) -> Voice:
     if language == 'en' and voices is not VoiceSet.DEVELOPMENT:
         while True:
             voice = draw_voice(random, voices is VoiceSet.HELD_OUT)
-            if voice.name.split('+')[-1] not in _DEVELOPMENT:
+            if voice.name.split('+')[-1] not in (*_DEVELOPMENT, _DEVELOPMENT_FLITE):
                 return voice
+    if language == 'en' and random.random() < 0.4:
+        return _flite(random)
     names = {
         VoiceSet.TRAINING: _TRAINING,
         VoiceSet.DEVELOPMENT: _DEVELOPMENT,
@@ -46,6 +54,12 @@ def draw(random: np.random.Generator, language: str, voices: VoiceSet) -> Voice:
     if language == 'en':
         language = str(random.choice(['en', 'en-us', 'en-gb-x-rp', 'en-gb-x-gbcwmd']))
     return _espeak(random, f'{language}+{variant}' if variant else language)
+
+
+def _flite(random: np.random.Generator) -> Voice:
+    rate, resampling = np.exp(random.uniform(-0.16, 0.22)), np.exp(random.uniform(-0.13, 0.13))
+    pitch = int(random.integers(85, 220))
+    return Voice('flite', _DEVELOPMENT_FLITE, float(rate), pitch, float(resampling))
 
 
 def _espeak(random: np.random.Generator, name: str) -> Voice:
@@ -103,12 +117,20 @@ def near_misses(random: np.random.Generator, count: int, voices: VoiceSet) -> li
     return _speak(jobs)
 
 
-def running_speech(random: np.random.Generator, count: int, voices: VoiceSet) -> list[np.ndarray]:
-    """Return so many random sentences and requests to the robot, mostly English, float32."""
+def running_speech(
+    random: np.random.Generator,
+    count: int,
+    voices: VoiceSet,
+    say: Callable[[np.random.Generator, str], str] = running,
+) -> list[np.ndarray]:
+    """Return so many random sentences and requests to the robot, mostly English, float32.
+
+    :param say: makes up the text of a language, by default one sentence.
+    """
     orders, jobs = requests(), []
     for number in range(count):
         language = 'en' if number % 2 else str(random.choice(LANGUAGES))
         is_order = language == 'en' and random.random() < 0.25
-        text = str(random.choice(orders)) if is_order else running(random, language)
+        text = str(random.choice(orders)) if is_order else say(random, language)
         jobs.append((draw(random, language, voices), text))
     return _speak(jobs)
