@@ -18,9 +18,7 @@ HARD, HARD_REFUSED, EASY_SHARE = 0.05, 0.3, 0.01
 def talk_streams(random: np.random.Generator, sounds: Sounds, count: int) -> list[Looks]:
     """Return so many streams of everything that is no phrase."""
     clips = sounds.running + sounds.short + sounds.look_alikes
-    return [
-        Looks.of(running_stream(random, sounds, clips, STREAM_MINUTES)) for _ in range(count)
-    ]
+    return [Looks.of(running_stream(random, sounds, clips, STREAM_MINUTES)) for _ in range(count)]
 
 
 def hard_windows(
