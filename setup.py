@@ -28,7 +28,7 @@ setup(
     python_requires='>=3.10',
     package_dir={'minicpmo': 'model/minicpmo'},
     packages=[*engine_packages, *logic_packages],
-    package_data={'minicpmo_ros': ['demo/*.html', 'stop_phrase/*.safetensors']},
+    package_data={'minicpmo_ros': ['demo/*.html', '*/*.safetensors']},
     install_requires=requirements('engine'),
     extras_require={
         'gpu': ['triton>=3.0; platform_system == "Linux"'],

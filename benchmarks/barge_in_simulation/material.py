@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from training.nano import sound
@@ -83,6 +85,23 @@ CONVERSATION = (
     'Have you already fed the cat this morning?',
     'Let us go shopping when the rain has stopped.',
 )
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who speaks in the trials and what they say; each trial takes one of each."""
+
+    users: tuple[Voice, ...] = USER_VOICES
+    robots: tuple[Voice, ...] = ROBOT_VOICES
+    answers: tuple[str, ...] = ANSWERS
+    interruptions: tuple[str, ...] = INTERRUPTIONS
+    questions: tuple[str, ...] = QUESTIONS
+    backchannels: tuple[str, ...] = BACKCHANNELS
+    broadcast: tuple[str, ...] = BROADCAST
+    conversation: tuple[str, ...] = CONVERSATION
+
+
+BENCHMARK_CAST = Cast()
 
 
 class Material:

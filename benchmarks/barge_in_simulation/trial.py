@@ -9,16 +9,10 @@ import numpy as np
 from benchmarks.barge_in_simulation.acoustic_path import EchoPath, PathConfig, room_response
 from benchmarks.barge_in_simulation.live_scene import BLOCK, LiveScene
 from benchmarks.barge_in_simulation.material import (
-    ANSWERS,
-    BACKCHANNELS,
-    BROADCAST,
+    BENCHMARK_CAST,
     CHINESE_BACKCHANNELS,
     CHINESE_VOICE,
-    CONVERSATION,
-    INTERRUPTIONS,
-    QUESTIONS,
-    ROBOT_VOICES,
-    USER_VOICES,
+    Cast,
     Material,
 )
 from benchmarks.barge_in_simulation.record import Record, System
@@ -35,12 +29,19 @@ DIRECTNESS = {'user': 9.0, 'backchannel': 9.0, 'broadcast': -2.0, 'person': 0.0}
 class Trial:
     """Runs one scene with voices, sentence and room chosen by its number."""
 
-    def __init__(self, scenario: Scenario, number: int, material: Material) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        number: int,
+        material: Material,
+        cast: Cast = BENCHMARK_CAST,
+    ) -> None:
         self._scenario = scenario
         self._number = number
         self._material = material
+        self._cast = cast
         self._random = np.random.default_rng([7, number, len(scenario.name)])
-        self._user = USER_VOICES[number % len(USER_VOICES)]
+        self._user = cast.users[number % len(cast.users)]
         self._robot_begin = scenario.silence + scenario.thinking
         self._answer = self._make_answer()
         room = self._random.uniform(0.2, 0.5)
@@ -48,30 +49,32 @@ class Trial:
         self._echo_response = room_response(self._random, room, self._random.uniform(3.0, 9.0))
 
     def _make_answer(self) -> np.ndarray:
-        voice = ROBOT_VOICES[(self._number * 3) % len(ROBOT_VOICES)]
+        voice = self._cast.robots[(self._number * 3) % len(self._cast.robots)]
         pieces, number = [], self._number
         wanted = max(self._scenario.monologue, 9.0)
         while sum(piece.size for piece in pieces) < wanted * SAMPLE_RATE:
-            pieces.append(self._material.speech(voice, ANSWERS[number % len(ANSWERS)]))
+            text = self._cast.answers[number % len(self._cast.answers)]
+            pieces.append(self._material.speech(voice, text))
             pieces.append(np.zeros(int(0.25 * SAMPLE_RATE), np.float32))
             number += 1
         return np.concatenate(pieces)
 
     def _sound(self, event: Event) -> np.ndarray:
         """Return what an event sounds like at the microphone."""
-        number, material = self._number, self._material
+        number, material, cast = self._number, self._material, self._cast
         if event.source == 'user':
-            text = INTERRUPTIONS[(number + int(event.time)) % len(INTERRUPTIONS)]
+            text = cast.interruptions[(number + int(event.time)) % len(cast.interruptions)]
             dry = material.speech(self._user, text)
         elif event.source == 'backchannel' and number % 5 == 4:
             text = CHINESE_BACKCHANNELS[number % len(CHINESE_BACKCHANNELS)]
             dry = material.speech(CHINESE_VOICE, text)
         elif event.source == 'backchannel':
-            dry = material.speech(self._user, BACKCHANNELS[number % len(BACKCHANNELS)])
+            text = cast.backchannels[number % len(cast.backchannels)]
+            dry = material.speech(self._user, text)
         elif event.source == 'broadcast':
-            dry = material.speech(self._user, BROADCAST[number % len(BROADCAST)])
+            dry = material.speech(self._user, cast.broadcast[number % len(cast.broadcast)])
         elif event.source == 'person':
-            dry = material.speech(self._user, CONVERSATION[number % len(CONVERSATION)])
+            dry = material.speech(self._user, cast.conversation[number % len(cast.conversation)])
         else:
             dry = material.noise(event.source, event.seconds, self._random)
         dry = dry[: int(event.seconds * SAMPLE_RATE)]
@@ -81,7 +84,8 @@ class Trial:
 
     def _question(self) -> tuple[np.ndarray, int]:
         """Return the question that the robot answers, and where in it the speech ends."""
-        dry = self._material.speech(self._user, QUESTIONS[self._number % len(QUESTIONS)])
+        questions = self._cast.questions
+        dry = self._material.speech(self._user, questions[self._number % len(questions)])
         response = room_response(self._random, self._decay, DIRECTNESS['user'])
         return convolve(dry, response), dry.size
 

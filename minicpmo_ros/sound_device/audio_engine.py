@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 import math
 from typing import Optional
@@ -19,6 +18,7 @@ from minicpmo_ros.sound_device.echo_canceller import (
     EchoCanceller,
     make_echo_canceller,
 )
+from minicpmo_ros.sound_device.echo_track import EchoTrack
 from minicpmo_ros.sound_device.playback_queue import PlaybackQueue
 from minicpmo_ros.sound_device.sample_ring import SampleRing
 from minicpmo_ros.sound_device.speech_detector import (
@@ -32,8 +32,6 @@ from minicpmo_ros.sound_device.speech_detector import (
 )
 
 BLOCK_SAMPLES = 320
-# Frames of 10 ms that a frame of the detector spans.
-NEAR_END_FRAMES = 4
 
 
 @dataclass(frozen=True)
@@ -113,9 +111,7 @@ class AudioEngine:
         self._canceller = canceller or make_echo_canceller(
             self.config.echo_cancellation, self.config.noise_suppression
         )
-        self._detector = detector or SpeechDetector(
-            self.config.speech_threshold, self.config.speech_hold
-        )
+        self._detector = detector or _make_detector(self.config)
         self._samples = 0
         self._blocks_begin = 0
         self._clear()
@@ -127,7 +123,7 @@ class AudioEngine:
         self._microphone = np.zeros(0, np.int16)
         self._reference = np.zeros(0, np.int16)
         self._clean = np.zeros(0, np.int16)
-        self._near_end: deque[float] = deque(maxlen=NEAR_END_FRAMES)
+        self._echo = EchoTrack()
         self._outgoing = np.zeros(0, np.int16)
         self._blocks_begin = self._samples
         self.rendered_level = SILENCE_LEVEL
@@ -176,7 +172,7 @@ class AudioEngine:
             self.microphone_ring.append(raw)
             clean = self._canceller.process(self._reference[span], raw)
             self._clean = np.concatenate([self._clean, clean])
-            self._near_end.append(self._canceller.near_end)
+            self._echo.append(self._reference[span], self._canceller.linear)
             if self.keep_blocks:
                 self._outgoing = np.concatenate([self._outgoing, clean])
         self._microphone = self._microphone[frames * FRAME_SAMPLES :]
@@ -198,8 +194,7 @@ class AudioEngine:
             samples, self._clean = self._clean[:DETECTOR_SAMPLES], self._clean[DETECTOR_SAMPLES:]
             begin, self._samples = self._samples, self._samples + DETECTOR_SAMPLES
             raw = self.microphone_ring.read(begin, begin + DETECTOR_SAMPLES)
-            near_end = sum(self._near_end) / len(self._near_end)
-            detection = self._detector.process(begin, samples, near_end)
+            detection = self._detector.process(begin, samples, self._echo.take(raw))
             result.append(AudioFrame(begin, samples, raw, detection))
         return result
 
@@ -220,6 +215,13 @@ class AudioEngine:
         """Tell the canceller how long a rendered sample takes to come back [s]."""
         if math.isfinite(seconds):
             self._canceller.set_delay(seconds)
+
+
+def _make_detector(config: AudioConfig) -> SpeechDetector:
+    """Return the detector that fits the canceller."""
+    if config.echo_cancellation is EchoCancellation.SOFTWARE:
+        return SpeechDetector.beside_echo(config.speech_threshold, config.speech_hold)
+    return SpeechDetector(config.speech_threshold, config.speech_hold)
 
 
 def _to_int16(samples: np.ndarray) -> np.ndarray:

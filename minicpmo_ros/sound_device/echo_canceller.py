@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import enum
-import math
-from typing import Protocol
+from typing import Optional, Protocol
 
 import numpy as np
 
@@ -14,8 +14,6 @@ from minicpmo_ros.sound_device.echo_filter import FRAME_SAMPLES, SAMPLE_RATE, Ec
 
 # Sound of the robot after which the linear filter knows the room: 1.5 s in frames of 10 ms.
 FRAMES_TO_LEARN = 150
-# Sound after which it knows how much echo it leaves: 1 s. Before, it expects too much.
-FRAMES_TO_JUDGE = 100
 AUDIBLE = 100  # of 32768
 
 
@@ -34,13 +32,25 @@ class EchoCancellation(enum.Enum):
     NONE = 'none'
 
 
+@dataclass(frozen=True)
+class LinearPart:
+    """What a linear filter says about 10 ms.
+
+    residual: int16 [160], the microphone less the estimated echo.
+    expected: float32 [161], power of the echo to expect in it, in bins of 50 Hz.
+    """
+
+    residual: np.ndarray
+    expected: np.ndarray
+
+
 class EchoCanceller(Protocol):
     """Takes 10 ms of loudspeaker and microphone at a time.
 
-    near_end: how far what is left is above the echo expected in it [dB]; infinity when unknown.
+    linear: what its linear filter says about the last frame; None without such a filter.
     """
 
-    near_end: float
+    linear: Optional[LinearPart]
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal without echo, int16 [160] at 16 kHz.
@@ -60,7 +70,7 @@ class EchoCanceller(Protocol):
 class NoEchoCanceller:
     """Passes the microphone on; for hardware cancellation and for none."""
 
-    near_end = math.inf
+    linear = None
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal as it is."""
@@ -80,7 +90,7 @@ class WebRtcEchoCanceller:
     20 dB. That is why both sides come in one call.
     """
 
-    near_end = math.inf
+    linear = None
 
     def __init__(self, noise_suppression: bool = False) -> None:
         self._noise_suppression = noise_suppression
@@ -129,15 +139,14 @@ class CascadedEchoCanceller:
         self._behind = WebRtcEchoCanceller(noise_suppression)
         self._alone = WebRtcEchoCanceller(noise_suppression)
         self._frames_heard = 0
-        self.near_end = math.inf
+        self.linear: Optional[LinearPart] = None
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal without echo, int16 [160]."""
         residual = self._filter.process(_to_float(rendered), _to_float(microphone))
         limited = np.clip(residual * 32768.0, -32768.0, 32767.0).astype(np.int16)
         clean = self._behind.process(rendered, limited)
-        if self._frames_heard >= FRAMES_TO_JUDGE:
-            self.near_end = self._filter.near_end
+        self.linear = LinearPart(limited, self._filter.expected)
         if self._frames_heard >= FRAMES_TO_LEARN:
             return clean
         self._frames_heard += int(np.abs(rendered).max(initial=0)) > AUDIBLE
@@ -154,7 +163,7 @@ class CascadedEchoCanceller:
         self._behind.reset()
         self._alone.reset()
         self._frames_heard = 0
-        self.near_end = math.inf
+        self.linear = None
 
 
 def _to_float(samples: np.ndarray) -> np.ndarray:

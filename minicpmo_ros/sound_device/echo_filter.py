@@ -6,8 +6,7 @@ AEC3 is made for people who listen: what might be echo is suppressed, and with i
 user says under a loud echo. With 12 dB of the echo taken off linearly before, it hardly needs to.
 The filter is a partitioned block Kalman filter in the frequency domain: its step size falls by
 itself while the user speaks, so it needs no double-talk detector. What it still does not know
-about the room says how much echo to expect in the rest; what is far above that is somebody else
-(``near_end``).
+about the room says how much echo to expect in the rest (``expected``).
 """
 
 from __future__ import annotations
@@ -22,12 +21,6 @@ FRAME_SAMPLES = 160  # 10 ms
 BINS = FRAME_SAMPLES + 1
 FLOOR = 1e-9
 CONSTRAINT_TURNS = 4
-# Edges [bins of 50 Hz] of the bands in which rest and expected echo are compared: 0.2 to 6.5 kHz.
-BAND_EDGES = np.array([4, 8, 12, 16, 20, 26, 32, 40, 50, 64, 80, 100, 130])
-# What a quiet room leaves in a band; below that nobody is heard.
-BAND_FLOOR = 1e-4
-BAND_CEILING = 15.0  # one loud band alone is a tone or a rattle [dB]
-REST_SMOOTHING, EXPECTED_SMOOTHING = 0.5, 0.7  # per 10 ms
 
 
 @dataclass(frozen=True)
@@ -62,9 +55,7 @@ class EchoFilter:
         self._variance = np.repeat(decay[:, None], BINS, axis=1).astype(np.float32)
         self._other = np.full(BINS, 1e-3, np.float32)  # power of what is no echo
         self._turn = 0
-        self._rest_bands = np.zeros(BAND_EDGES.size - 1, np.float32)
-        self._expected_bands = np.zeros(BAND_EDGES.size - 1, np.float32)
-        self.near_end = 0.0  # how far the rest is above the echo expected in it [dB, 0-15]
+        self.expected = np.zeros(BINS, np.float32)  # power of the echo in the last rest
         self._previous = np.zeros(FRAME_SAMPLES, np.float32)
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
@@ -90,7 +81,7 @@ class EchoFilter:
         self._other += (1.0 - config.smoothing) * (power - self._other)
         input_power = np.square(np.abs(self._spectra))
         uncertain = (input_power * self._variance).sum(axis=0)
-        self._compare(power, uncertain)
+        self.expected = uncertain
         gain = self._variance / (0.5 * uncertain + self._other + FLOOR)
         self._weights += gain * np.conj(self._spectra) * error
         self._variance *= 1.0 - np.clip(0.5 * gain * input_power, 0.0, 1.0)
@@ -98,17 +89,6 @@ class EchoFilter:
         self._variance += (1.0 - config.forgetting**2) * np.square(np.abs(self._weights))
         self._variance += 1e-9
         self._constrain()
-
-    def _compare(self, rest: np.ndarray, expected: np.ndarray) -> None:
-        """Update ``near_end`` by the power of the rest and of the echo expected in it, [161]."""
-        for bands, power, smoothing in (
-            (self._rest_bands, rest, REST_SMOOTHING),
-            (self._expected_bands, expected, EXPECTED_SMOOTHING),
-        ):
-            bands *= smoothing
-            bands += (1.0 - smoothing) * np.add.reduceat(power, BAND_EDGES)[:-1]
-        ratio = (self._rest_bands + FLOOR) / (self._expected_bands + BAND_FLOOR)
-        self.near_end = float(np.clip(10.0 * np.log10(ratio), 0.0, BAND_CEILING).mean())
 
     def _constrain(self) -> None:
         """Keep the responses of some partitions half as long as the transform; all take turns."""

@@ -5,27 +5,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-import math
 import os
-from typing import Optional, Protocol
+from typing import Optional
 
 import numpy as np
+
+from minicpmo_ros.sound_device.near_end_detector import (
+    EchoFrame,
+    NearEndDetector,
+    NearEndNetwork,
+    SpeechModel,
+)
 
 SAMPLE_RATE = 16000
 FRAME_SAMPLES = 512
 SILENCE_LEVEL = -120.0
-# Sound less than this above the echo that is expected to be left is taken for echo [dB].
-ECHO_MARGIN = 2.0
-
-
-class SpeechModel(Protocol):
-    """Probability of speech in one frame after the other."""
-
-    def process_chunk(self, audio: bytes) -> float:
-        """Return the probability for int16 [512] at 16 kHz [0-1]."""
-
-    def reset(self) -> None:
-        """Forget the stream."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class Detection:
     """What one frame of 32 ms holds.
 
     onset: number of the first sample of the current or last speech, None before any.
-    level: [dBFS].
+    level: of everything but the robot's echo [dBFS].
     """
 
     probability: float
@@ -52,34 +46,50 @@ def level_dbfs(samples: np.ndarray) -> float:
 
 
 class SpeechDetector:
-    """Silero speech detection with hysteresis.
+    """Silero speech detection with hysteresis; under echo a network that knows about it.
 
     :param threshold: probability that makes speech active.
     :param hold: time without speech after which it is over [s].
+    :param near_end: judges while the robot is heard.
     """
 
     def __init__(
-        self, threshold: float = 0.5, hold: float = 0.25, model: Optional[SpeechModel] = None
+        self,
+        threshold: float = 0.5,
+        hold: float = 0.25,
+        model: Optional[SpeechModel] = None,
+        near_end: Optional[NearEndDetector] = None,
     ) -> None:
         if not 0.0 < threshold < 1.0:
             raise ValueError(f'threshold must be in (0, 1), got {threshold!r}')
         self.threshold = threshold
         self._hold = int(hold * SAMPLE_RATE)
-        self._model = model or _silero()
+        self._model = model or silero()
+        self._near_end = near_end
         self.reset()
 
-    def process(self, begin: int, samples: np.ndarray, near_end: float = math.inf) -> Detection:
+    @staticmethod
+    def beside_echo(threshold: float = 0.5, hold: float = 0.25) -> SpeechDetector:
+        """Return a detector for a software canceller; raise WorkspaceError without its weights."""
+        near_end = NearEndDetector(NearEndNetwork.load(), silero())
+        return SpeechDetector(threshold, hold, near_end=near_end)
+
+    def process(
+        self, begin: int, samples: np.ndarray, echo: Optional[EchoFrame] = None
+    ) -> Detection:
         """Judge one frame.
 
         :param begin: number of its first sample.
         :param samples: int16 [512] at 16 kHz.
-        :param near_end: how far it is above the echo expected in it [dB]; what the robot itself
-            says must not count as speech.
+        :param echo: what is known about the robot's echo in it.
         """
         assert samples.dtype == np.int16 and samples.size == FRAME_SAMPLES
         probability = float(self._model.process_chunk(samples.tobytes()))
-        if near_end < ECHO_MARGIN:
-            probability = 0.0
+        level = level_dbfs(samples)
+        if self._near_end is not None and echo is not None:
+            heard = self._near_end.process(echo, samples, probability)
+            if heard is not None:
+                probability, level = heard.probability, heard.level
         if probability >= self.threshold:
             if not self._active:
                 self._onset = begin
@@ -87,17 +97,19 @@ class SpeechDetector:
             self._last = begin + FRAME_SAMPLES
         elif begin + FRAME_SAMPLES - self._last >= self._hold:
             self._active = False
-        return Detection(probability, self._active, self._onset, level_dbfs(samples))
+        return Detection(probability, self._active, self._onset, level)
 
     def reset(self) -> None:
         """Begin a new stream."""
         self._model.reset()
+        if self._near_end is not None:
+            self._near_end.reset()
         self._active = False
         self._onset: Optional[int] = None
         self._last = 0
 
 
-def _silero() -> SpeechModel:
+def silero() -> SpeechModel:
     """Return the detector's network on one thread.
 
     Its library starts four threads for a frame of 0.1 ms, and then waits for the slowest of them:
