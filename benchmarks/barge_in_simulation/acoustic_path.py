@@ -52,7 +52,8 @@ class EchoPath:
         self._block = block
         self._size = 4096
         assert response.size + block <= self._size
-        self._spectrum = np.fft.rfft(response * 10 ** (config.level / 20), self._size)
+        scaled = (response * 10 ** (config.level / 20)).astype(np.float32)
+        self._spectrum = np.fft.rfft(scaled, self._size)  # single precision, for its speed
         self._tail = np.zeros(self._size, np.float32)
         self._line = np.zeros(LONGEST_DELAY * 2, np.float32)
         self._written = 0
@@ -69,7 +70,7 @@ class EchoPath:
 
     def _convolve(self, block: np.ndarray) -> np.ndarray:
         product = np.fft.rfft(block, self._size) * self._spectrum
-        self._tail += np.fft.irfft(product, self._size).astype(np.float32)
+        self._tail += np.fft.irfft(product, self._size)
         ready = self._tail[: self._block].copy()
         self._tail[: -self._block] = self._tail[self._block :]
         self._tail[-self._block :] = 0.0

@@ -100,7 +100,9 @@ class WebRtcEchoCanceller:
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal without echo, int16 [160]."""
         self._module.process_reverse_stream(self._frame(rendered))
-        self._module.set_stream_delay_ms(self._delay_ms)
+        if self._told_delay_ms != self._delay_ms:  # a call takes as long as a third of the rest
+            self._module.set_stream_delay_ms(self._delay_ms)
+            self._told_delay_ms = self._delay_ms
         frame = self._frame(microphone)
         self._module.process_stream(frame)
         return np.frombuffer(frame.data, np.int16).copy()
@@ -113,6 +115,7 @@ class WebRtcEchoCanceller:
         """Begin with a new, unsettled filter."""
         from livekit import rtc
 
+        self._told_delay_ms: Optional[int] = None
         self._frame_type = rtc.AudioFrame
         self._module = rtc.AudioProcessingModule(
             echo_cancellation=True,

@@ -24,7 +24,7 @@ from training.near_end.example import Example, examples
 from training.near_end.scene import draw_scene
 from training.near_end.sounds import Sounds
 
-SCENES = 330
+SCENES = 140
 UNITS = 48
 BATCH = 24
 PEAK_RATE = 6e-3
@@ -121,7 +121,7 @@ def main() -> None:
     """Draw the scenes, train and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--scenes', type=int, default=SCENES)
-    parser.add_argument('--steps', type=int, default=800)
+    parser.add_argument('--steps', type=int, default=400)
     parser.add_argument('--voices', type=float, default=1.0, help='amount of sound to draw from')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--output', type=Path, default=WEIGHTS)

@@ -23,6 +23,8 @@ from training.near_end.scene import FRAMES, Scene
 
 BLOCK = 160
 ONSET_FRAMES, ONSET_WEIGHT = 8, 2.0
+# The canceller does not know the room yet when the robot begins.
+START_FRAMES, START_WEIGHT = 50, 2.0
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,9 @@ def examples(scene: Scene) -> list[Example]:
     heard = [inputs is not None for inputs in recorder.seen]
     for index in range(1, len(heard) + 1):
         if index == len(heard) or heard[index] != heard[first]:
+            span = slice(first, index)
             if heard[first]:
-                span = slice(first, index)
+                weight[first : min(first + START_FRAMES, index)] *= START_WEIGHT
                 inputs = np.array(recorder.seen[span], np.float16)
                 result.append(Example(inputs, scene.speech[span], weight[span], level[span]))
             first = index
