@@ -107,7 +107,7 @@ class AudioDeviceNode(Node):
         """Smooth the echo before and after cancellation, while only the robot speaks."""
         if frame.detection.active or not self._device.engine.playback.state().playing:
             return
-        raw, clean = level_dbfs(frame.raw), frame.detection.level
+        raw, clean = level_dbfs(frame.raw), level_dbfs(frame.samples)
         if math.isnan(self._raw_level):
             self._raw_level, self._clean_level = raw, clean
         self._raw_level += SMOOTHING * (raw - self._raw_level)

@@ -18,9 +18,9 @@ from typing import Protocol
 import numpy as np
 
 from minicpmo_ros.errors import WorkspaceError
+from minicpmo_ros.sound_device.echo_canceller import AUDIBLE, SAMPLE_RATE
 
 FRAME_SAMPLES = 512
-SAMPLE_RATE = 16000
 # Edges of the bands [Hz].
 BAND_EDGES = np.array(
     [100, 200, 300, 400, 500, 650, 800, 1000, 1250, 1500, 1800, 2200, 2700, 3400, 4300, 5400, 6800]
@@ -35,7 +35,6 @@ _POWER_FLOOR = 1e-6
 _WINDOW = np.hanning(FRAME_SAMPLES + 1)[:-1].astype(np.float32) / np.float32(32768.0)
 _SPECTRUM_EDGES = np.rint(BAND_EDGES * FRAME_SAMPLES / SAMPLE_RATE).astype(int)
 _LOGIT_LIMIT = 1e-4
-AUDIBLE = 100  # a sample of the loudspeaker above this is heard, of 32768
 # The echo of a sample is over so long after it: delay of the device and reverberation [frames].
 HEARD_FRAMES = 16
 

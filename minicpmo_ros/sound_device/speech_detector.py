@@ -10,15 +10,15 @@ from typing import Optional
 
 import numpy as np
 
+from minicpmo_ros.sound_device.echo_canceller import SAMPLE_RATE
 from minicpmo_ros.sound_device.near_end_detector import (
+    FRAME_SAMPLES,
     EchoFrame,
     NearEndDetector,
     NearEndNetwork,
     SpeechModel,
 )
 
-SAMPLE_RATE = 16000
-FRAME_SAMPLES = 512
 SILENCE_LEVEL = -120.0
 
 
