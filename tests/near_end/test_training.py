@@ -46,7 +46,7 @@ def test_equal_seeds_draw_equal_scenes(sounds):
 
 def test_the_recipe_writes_a_network_that_loads(tmp_path, monkeypatch):
     path = tmp_path / 'weights.safetensors'
-    options = ['--scenes', '2', '--steps', '3', '--voices', '0.05', '--output', str(path)]
+    options = ['--scenes', '1', '--steps', '3', '--voices', '0.05', '--output', str(path)]
     monkeypatch.setattr(sys, 'argv', ['near_end', *options])
     recipe.main()
     answer = NearEndNetwork.load(path).step(np.zeros(INPUTS, np.float32))
@@ -59,9 +59,9 @@ def scene(name, trials):
 
 
 def test_speech_under_a_loud_echo_is_found():
-    chosen = scene('echo +6 dB', 3)
+    chosen = scene('echo +6 dB', 2)
     result = measure(chosen, records(chosen, Material()))
-    assert result.stopped == result.interruptions == 3
+    assert result.stopped == result.interruptions == 2
     assert max(result.stop.values) < 0.6
 
 
