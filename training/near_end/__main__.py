@@ -81,7 +81,7 @@ def loss_of(
     outputs: torch.Tensor, speech: torch.Tensor, weight: torch.Tensor, level: torch.Tensor
 ) -> torch.Tensor:
     """Return the mean loss of a batch; all but ``outputs`` [..., 2] are [batch, frames]."""
-    known = level != 0.0
+    known = level != 0.0  # zeros pad the shorter stretches; a frame at full scale is no loss
     detection = nn.functional.binary_cross_entropy_with_logits(
         outputs[..., 0], speech, weight, reduction='sum'
     )
