@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.nano.oracle import END_MARGIN, TALK_OVER_SECONDS, Hearing, Oracle
-from training.nano.request import INTENTS
+from training.nano.request import INTENTS, Part
 from training.nano.scene import SceneState
 from training.nano.script import STYLES, write_script
 from training.nano.speaker import hear
@@ -31,14 +31,14 @@ class Pool:
 @pytest.fixture(scope='module')
 def scripts() -> list[Script]:
     return [
-        write_script(np.random.default_rng(seed), Pool(), False, 120, style)
+        write_script(np.random.default_rng(seed), Pool(), Part.TRAINING, 120, style)
         for seed in range(4)
         for style in STYLES
     ]
 
 
 def test_scripts_are_reproducible():
-    first, second = (write_script(np.random.default_rng(3), Pool(), False) for _ in range(2))
+    first, second = (write_script(np.random.default_rng(3), Pool()) for _ in range(2))
     assert first.units == second.units and first.sounds == second.sounds
 
 
@@ -107,7 +107,9 @@ def test_interruptions_and_long_waits_occur(scripts):
     assert sum(unit.yielded for script in scripts for unit in script.units) > 10
     waits = []
     for seed in range(10):
-        script = write_script(np.random.default_rng(seed), Pool(), False, 150, 'long watch')
+        script = write_script(
+            np.random.default_rng(seed), Pool(), Part.TRAINING, 150, 'long watch'
+        )
         opened = {}
         for index, unit in enumerate(script.units):
             intent = INTENTS.get(unit.reason)
@@ -119,13 +121,13 @@ def test_interruptions_and_long_waits_occur(scripts):
 
 
 def test_previous_text_keeps_the_watch():
-    script = write_script(np.random.default_rng(1), Pool(), False, 60, 'busy')
+    script = write_script(np.random.default_rng(1), Pool(), Part.TRAINING, 60, 'busy')
     assert script.text_before(0) == ''
     assert script.text_before(60) == ''.join(unit.text for unit in script.units)
 
 
 def test_cut_script_keeps_the_words_and_the_clock():
-    script = write_script(np.random.default_rng(1), Pool(), False, 60, 'busy')
+    script = write_script(np.random.default_rng(1), Pool(), Part.TRAINING, 60, 'busy')
     part = script.cut(40)
     assert part.units == script.units[40:]
     assert part.text_before(5) == script.text_before(45)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 
+from training.nano.request import Part
 from training.nano.script import write_script
 from training.nano.speech_corpus import BACKCHANNELS, UNADDRESSED
 from training.nano.symbolic_stream import (
@@ -14,7 +15,7 @@ from training.nano.symbolic_stream import (
 
 def write(seed: int):
     rng = np.random.default_rng(seed)
-    script = write_script(rng, SentencePool(UNADDRESSED, BACKCHANNELS), False, 80, 'busy')
+    script = write_script(rng, SentencePool(UNADDRESSED, BACKCHANNELS), Part.TRAINING, 80, 'busy')
     return script, SymbolicStreamWriter().write(rng, script)
 
 

@@ -23,6 +23,7 @@ from training.nano.household import StillHousehold
 from training.nano.language_data import SequenceWriter, StreamFolder, collate
 from training.nano.picture_question import PictureBank, PictureQuestions
 from training.nano.renderer import state_of
+from training.nano.request import Part
 from training.nano.script import STILL, write_script
 from training.nano.script_audio import ScriptAudio
 from training.nano.stream import AUDIO_ROWS, Stream
@@ -97,7 +98,7 @@ class Conversations:
         for _ in range(size):
             picture, classes = self._bank.draw(rng)
             home = StillHousehold.showing(rng, state_of(classes))
-            script = write_script(rng, self._sound.pool, False, UNITS, STILL, home)
+            script = write_script(rng, self._sound.pool, Part.TRAINING, UNITS, STILL, home)
             stream = _stream(script, picture)
             sequences.append(self._writer.write(stream, 0, UNITS, rng, sighted=True))
             mels.append(hide_some(rng, self._mel.stream(self._sound.render(rng, script))))

@@ -19,6 +19,7 @@ import torch
 from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.language_data import WINDOW_UNITS, Sequence, SequenceWriter, collate
 from training.nano.language_training import MODEL_FOLDER, LanguageTrainee, weighted
+from training.nano.request import Part
 from training.nano.script import write_script
 from training.nano.speech_corpus import BACKCHANNELS, UNADDRESSED
 from training.nano.symbolic_stream import SentencePool, SymbolicStreamWriter
@@ -43,7 +44,7 @@ class SymbolicSequences:
         if not self._ready:
             units = int(self._rng.integers(WINDOW_UNITS, 300))
             style = 'dense' if self._rng.random() < _DENSE else None
-            script = write_script(self._rng, self._pool, False, units, style)
+            script = write_script(self._rng, self._pool, Part.TRAINING, units, style)
             stream = self._streams.write(self._rng, script)
             for _ in range(_CUTS):
                 first = self._first(units)

@@ -28,6 +28,7 @@ from training.nano.size import NANO
 from training.nano.trainer import Schedule, Trainer
 
 FLAGS = 2  # labels of a unit: request, two flags, then the classes of ATTRIBUTES
+_ROW_NOISE = 0.15  # re the size of an encoder row
 _SHORT = 3  # short conversations for one cut
 PICTURES = 'pictures/rows.pt'
 MODEL_FOLDER = Path(__file__).parents[2] / 'model' / 'nano'
@@ -88,9 +89,11 @@ class LanguageTrainee(nn.Module):
         """Return hidden states and the states at the last input row of every unit."""
         embeddings = self.llm.embed(batch['ids'])
         shape = embeddings.shape
-        embeddings = embeddings.flatten(0, 1).index_copy(
-            0, batch['rows'], batch['embeddings'].to(embeddings)
-        )
+        rows = batch['embeddings'].to(embeddings)
+        if self.training:  # the same few thousand rows come again and again
+            size = rows.square().mean(-1, keepdim=True).sqrt()
+            rows = rows + _ROW_NOISE * size * torch.randn_like(rows)
+        embeddings = embeddings.flatten(0, 1).index_copy(0, batch['rows'], rows)
         hidden = self.llm(embeddings.view(shape)).flatten(0, 1)
         return hidden, hidden[batch['ends']]
 

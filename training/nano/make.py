@@ -80,15 +80,15 @@ FULL = Recipe(
 )
 CONTINUED = replace(
     FULL,
-    audio=Schedule(2700, 8, 7e-4, 2, 60, 0.01),
-    vision=Schedule(950, 32, 1.5e-3, 2, 30),
+    audio=Schedule(2600, 12, 1e-3, 11, 80, 0.01),
+    vision=Schedule(1050, 32, 1e-3, 2, 60),
     symbolic=Schedule(0, 16, 8e-4, 5),
     language=Schedule(2300, 3, 8e-4, 3, 40),
     hearing=Schedule(0, 12, 3e-4, 7),
     question_share=0.4,
-    pool_most=22000,
+    pool_most=17920,
     pictures=3000,
-    shards=22,
+    shards=40,
     scripts=8,
 )
 """A finished model hears, sees and talks already; it learns to do all of it better.

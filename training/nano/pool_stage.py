@@ -25,7 +25,7 @@ RANDOM_SENTENCES = 3000
 REQUEST_READINGS = 420  # of every intent
 CARRIERS = 0.2
 PARAPHRASES = 0.55
-HELD_OUT_SEED = 3
+HELD_OUT_SEED = 6
 DEVELOPMENT_SEED = 4
 # sentences of a word or two are the hardest to recognize
 _SHORT = ('hello', 'stop', 'be_quiet', 'come_here', 'good_night', 'good_morning', 'goodbye',

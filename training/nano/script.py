@@ -57,20 +57,21 @@ STYLES_OF_TRAINING = {
     ),
 }
 _STYLE_SHARES = {
-    'busy': 0.2,
-    'dense': 0.1,
-    'calm': 0.14,
-    'waiting': 0.12,
-    'eventful': 0.25,
+    'busy': 0.18,
+    'dense': 0.2,
+    'calm': 0.1,
+    'waiting': 0.1,
+    'eventful': 0.2,
     'long watch': 0.05,
-    'long talk': 0.14,
+    'long talk': 0.12,
+    STILL: 0.05,
 }
 
 
 def write_script(
     rng: np.random.Generator,
     pool: Pool,
-    held_out: bool,
+    part: Part = Part.TRAINING,
     units: int = 120,
     style: Optional[str] = None,
     household: Optional[Household] = None,
@@ -80,13 +81,12 @@ def write_script(
     Args:
         rng: source of all randomness.
         pool: spoken sentences; must hold the wordings of the chosen part.
-        held_out: use the wordings and rooms that training never sees.
+        part: whose wordings people use; all but training's have rooms of their own.
         units: length [s].
-        style: key of ``STYLES_OF_TRAINING``, None draws one of ``STYLES``.
+        style: key of ``STYLES_OF_TRAINING``, None draws one.
         household: what happens in the rooms, None draws it.
     """
     style = style or str(rng.choice(list(_STYLE_SHARES), p=list(_STYLE_SHARES.values())))
-    part = Part.HELD_OUT if held_out else Part.TRAINING
     conversation = Conversation(rng, pool, part, STYLES_OF_TRAINING[style], household)
     oracle = Oracle()
     script = Script(layouts=conversation.household.layouts)

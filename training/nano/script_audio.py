@@ -12,7 +12,7 @@ from training.nano.audio_window import SoundBank, fade, mix
 from training.nano.sound import convolve, residual_echo, room_response, scale_to_level
 from training.nano.timeline import Script, SoundEvent
 from training.nano.utterance import UtterancePool
-from training.nano.voice import SAMPLE_RATE, Voice, draw_voice, synthesize
+from training.nano.voice import SAMPLE_RATE, Voice, draw_voice, synthesize_many
 
 ROBOT_VOICE = Voice('espeak', 'en', 175 / 165, 50)
 _NOISES = ('hum', 'fan', 'white', 'pink', 'brown', 'band')
@@ -46,6 +46,7 @@ class ScriptAudio:
     def render(self, rng: np.random.Generator, script: Script) -> np.ndarray:
         """Return float32 [units * 16000] at 16 kHz."""
         room = Room.draw(rng)
+        self._prepare(room.robot_voice, [e.text for e in script.sounds if e.kind == 'own_voice'])
         samples = len(script.units) * SAMPLE_RATE
         audio = scale_to_level(rng.standard_normal(samples), room.noise_level)
         for event in script.sounds:
@@ -74,7 +75,15 @@ class ScriptAudio:
         return fade(scale_to_level(sound, 0.0))
 
     def _robot_speech(self, voice: Voice, text: str) -> np.ndarray:
-        if (voice, text) not in self._robot:
-            spoken = synthesize(voice, text.strip())
-            self._robot[voice, text] = spoken.astype(np.float32) / 32768
+        self._prepare(voice, [text])
         return self._robot[voice, text]
+
+    def _prepare(self, voice: Voice, texts: list[str]) -> None:
+        """Speak what the robot has not said yet, all of it in one process."""
+        jobs = [(voice, text) for text in dict.fromkeys(texts) if (voice, text) not in self._robot]
+        if jobs:
+            spoken = synthesize_many([(voice, text.strip()) for voice, text in jobs])
+            self._robot.update(
+                (job, sound.astype(np.float32) / 32768)
+                for job, sound in zip(jobs, spoken, strict=True)
+            )

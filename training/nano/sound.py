@@ -156,10 +156,12 @@ def convolve(sound: np.ndarray, response: np.ndarray) -> np.ndarray:
 
 def residual_echo(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
     """Return what echo cancellation leaves of the own voice: band limited, clipped, patchy."""
-    spectrum = np.fft.rfft(sound)
-    frequency = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
+    samples = len(sound)
+    size = 1 << max(0, samples - 1).bit_length()
+    spectrum = np.fft.rfft(sound, size)
+    frequency = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     low, high = rng.uniform(50, 600), rng.uniform(1500, 7500)
-    sound = np.fft.irfft(spectrum * ((frequency > low) & (frequency < high)), len(sound))
+    sound = np.fft.irfft(spectrum * ((frequency > low) & (frequency < high)), size)[:samples]
     peak = max(np.abs(sound).max(initial=0.0), 1e-6)
     sound = np.tanh(sound / peak * rng.uniform(0.5, 4)) * peak
     blocks = rng.uniform(rng.uniform(0, 1), 1, len(sound) // 1600 + 2)

@@ -21,6 +21,7 @@ from training.nano.audio_training import AudioTrainee
 from training.nano.audio_window import SoundBank
 from training.nano.precision import mixed_precision
 from training.nano.progress import Progress
+from training.nano.request import Part
 from training.nano.script import write_script
 from training.nano.script_audio import ScriptAudio
 from training.nano.timeline import Script
@@ -120,12 +121,17 @@ def write_shards(
     seed: int,
     units: int = 120,
     noise_seconds: float = 120,
+    part: Part = Part.TRAINING,
 ) -> None:
-    """Write ``shards`` files with ``scripts`` streams each; existing ones are kept."""
+    """Write ``shards`` files with ``scripts`` streams each; existing ones are kept.
+
+    part: TRAINING, or DEVELOPMENT for a look at what was not learned by heart.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     audio, vision = load_encoders(run)
-    pool = UtterancePool(pools / 'training')
-    sound = ScriptAudio(pool, SoundBank(seed + 99, noise_seconds))
+    pool = UtterancePool(pools / ('training' if part is Part.TRAINING else 'development'))
+    noises = SoundBank(seed + 99, noise_seconds, held_out=part is not Part.TRAINING)
+    sound = ScriptAudio(pool, noises)
     writer = StreamWriter(audio, vision, sound)
     progress = Progress('streams', shards * scripts)
     for shard in range(shards):
@@ -136,7 +142,7 @@ def write_shards(
         streams = []
         for index in range(scripts):
             past = int(rng.integers(0, _LONGEST_PAST)) if rng.random() < 0.6 else 0
-            script = write_script(rng, pool, held_out=False, units=past + units).cut(past)
+            script = write_script(rng, pool, part, past + units).cut(past)
             streams.append(vars(writer.write(rng, script)))
             progress.update(shard * scripts + index + 1)
         torch.save(streams, path.with_suffix('.new'))
@@ -148,8 +154,7 @@ if __name__ == '__main__':
     write_shards(
         Path(sys.argv[1]),
         Path(sys.argv[2]),
-        Path('training/nano/runs'),
-        int(sys.argv[3]),
-        int(sys.argv[4]),
-        int(sys.argv[5]),
+        Path(sys.argv[3]),
+        *(int(argument) for argument in sys.argv[4:7]),
+        part=Part(sys.argv[7]) if len(sys.argv) > 7 else Part.TRAINING,
     )

@@ -28,6 +28,7 @@ from training.nano.warm_start import begin_with
 
 PICTURE_SIZES = ((252, 196), (294, 168), (224, 224))  # 4:3, 16:9, 1:1 after the image processor
 _SCALED_SHARE = 0.25
+_WEIGHTS = {'people': 2.5}  # counting them is learned last
 
 
 class VisionTrainee(nn.Module):
@@ -134,7 +135,9 @@ def losses(model: VisionTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict
         rows, features = model.rows_and_patches(batch['images'])
         logits = {name: head(rows.mean(1)).float() for name, head in model.heads.items()}
         small = small_object_loss(model.patch_head(features), batch)
-    total = sum(F.cross_entropy(logits[name], batch[name]) for name in ATTRIBUTES) + 5 * small
+    total = 5 * small
+    for name in ATTRIBUTES:
+        total = total + _WEIGHTS.get(name, 1.0) * F.cross_entropy(logits[name], batch[name])
     right = {name: (logits[name].argmax(-1) == batch[name]).float().mean() for name in ATTRIBUTES}
     return total, {**right, 'small': small.detach()}
 
@@ -142,13 +145,12 @@ def losses(model: VisionTrainee, batch: dict[str, Tensor]) -> tuple[Tensor, dict
 def train(run: Path, schedule: Schedule, start: Optional[Path] = None) -> dict[str, float]:
     """Train; continues from ``run/vision.pt`` if it is there.
 
-    start: folder of a finished model to begin with; its tower sees already and stays as it is.
+    start: folder of a finished model to begin with.
     """
     torch.manual_seed(schedule.seed)
     model = VisionTrainee()
     if start is not None:
         begin_with(model, start)
-        model.vpm.requires_grad_(False)
     trainer = Trainer('vision', model, run, schedule)
     dataset = PictureDataset(schedule.batch_size, schedule.seed + trainer.first)
     data = torch.utils.data.DataLoader(dataset, None, num_workers=1, prefetch_factor=2)
