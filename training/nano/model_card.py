@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write model/nano/README.md from the measured files next to it.
 
-``python -m training.nano.model_card`` reads ``config.json`` and the two evaluations (written by
+``python -m training.nano.model_card`` reads ``config.json`` and ``evaluation.json`` (written by
 ``training.nano.evaluate --out``) in the model folder, and ``record.json`` (times of the stages).
 """
 
@@ -30,7 +30,6 @@ _TEMPLATE = Path(__file__).with_name('model_card.md')
 def write_model_card(folder: Path) -> None:
     """Write ``README.md`` into the model folder from the files that were measured."""
     evaluation = json.loads((folder / 'evaluation.json').read_text())
-    second = json.loads((folder / 'evaluation_second.json').read_text())
     config = json.loads((folder / 'config.json').read_text())
     training = json.loads(RECORD_PATH.read_text())
     weights = sum(path.stat().st_size for path in folder.glob('*.safetensors'))
@@ -51,8 +50,6 @@ def write_model_card(folder: Path) -> None:
         units=evaluation['units'],
         hours=f'{evaluation["units"] / 3600:.1f}',
         table=markdown([Row(**row) for row in evaluation['rows']]),
-        second_units=second['units'],
-        second_table=markdown([Row(**row) for row in second['rows']]),
         by_intent=by_intent,
         errors=_errors(evaluation),
     )
