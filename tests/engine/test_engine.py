@@ -248,9 +248,12 @@ def test_written_but_silent_spans_and_a_longer_instruction(engine):
     assert type(silent.speech).__name__ == 'SilentSpanSpeech'
 
 
-def test_a_model_folder_says_that_its_model_cannot_be_asked():
-    nano = SessionDefaults.from_folder(Path(__file__).parents[2] / 'model' / 'nano')
-    assert not nano.yes_no_questions
+def test_a_model_folder_says_whether_its_model_can_be_asked(tmp_path):
+    assert SessionDefaults.from_folder(
+        Path(__file__).parents[2] / 'model' / 'nano'
+    ).yes_no_questions
+    (tmp_path / 'session.json').write_text('{"yes_no_questions": false}')
+    assert not SessionDefaults.from_folder(tmp_path).yes_no_questions
     assert SessionDefaults('another').yes_no_questions
 
 

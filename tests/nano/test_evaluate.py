@@ -79,7 +79,10 @@ class TruthfulSession:
 def run(monkeypatch):
     monkeypatch.setattr(evaluate, 'Conversation', OpenConversation)
     monkeypatch.setattr(evaluate, 'render', lambda *_: np.zeros((4, 4, 3), np.uint8))
-    monkeypatch.setattr('training.nano.script_audio.synthesize', lambda *_: np.zeros(9, np.int16))
+    monkeypatch.setattr(
+        'training.nano.script_audio.synthesize_many',
+        lambda jobs: [np.zeros(9, np.int16) for _ in jobs],
+    )
     audio = ScriptAudio(Pool(), SoundBank(1, 10))
 
     def play(session: TruthfulSession, conversations: int = 6):
