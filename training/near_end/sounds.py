@@ -10,9 +10,9 @@ import numpy as np
 
 from benchmarks.barge_in_simulation.material import USER_VOICES, cough, door
 from training.nano import sound
-from training.nano.voice import NORMAL_RMS, SAMPLE_RATE, Voice, synthesize_many
+from training.nano.voice import NORMAL_RMS, SAMPLE_RATE, Voice
 from training.stop_phrase.phrase_text import requests, running
-from training.stop_phrase.phrase_voice import LANGUAGES, VoiceSet, draw
+from training.stop_phrase.phrase_voice import LANGUAGES, VoiceSet, draw, speak
 
 SHORT_TEXTS = (
     'Hm.', 'Aha.', 'Oh.', 'Well.', 'Ja.', 'Si.', 'Oui.', 'No.', 'Good.', 'Nice.', 'Really?',
@@ -41,7 +41,7 @@ class Sounds:
             (draw(random, 'en', VoiceSet.TRAINING), ' '.join(running(random, 'en') for _ in '123'))
             for _ in range(count)
         ]
-        return Sounds(_speak(people), _speak(short), _speak(robots))
+        return Sounds(speak(people), speak(short), speak(robots))
 
 
 def _voice(random: np.random.Generator, language: str) -> Voice:
@@ -57,10 +57,6 @@ def _spoken(random: np.random.Generator, orders: list[str]) -> tuple[Voice, str]
     is_order = language == 'en' and random.random() < 0.5
     text = str(random.choice(orders)) if is_order else running(random, language)
     return _voice(random, language), text
-
-
-def _speak(jobs: list[tuple[Voice, str]]) -> list[np.ndarray]:
-    return [clip.astype(np.float32) / np.float32(32768.0) for clip in synthesize_many(jobs)]
 
 
 def noise(random: np.random.Generator) -> np.ndarray:

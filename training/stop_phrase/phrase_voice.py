@@ -68,7 +68,7 @@ def _espeak(random: np.random.Generator, name: str) -> Voice:
     return Voice('espeak', name, rate, pitch, resampling)
 
 
-def _speak(jobs: list[tuple[Voice, str]]) -> list[np.ndarray]:
+def speak(jobs: list[tuple[Voice, str]]) -> list[np.ndarray]:
     """Return float32 [n] at 16 kHz in [-1, 1], one by one."""
     return [clip.astype(np.float32) / np.float32(32768.0) for clip in synthesize_many(jobs)]
 
@@ -88,7 +88,7 @@ def phrases(
             language, text = chosen[turn % len(chosen)]
             jobs.append((draw(random, language, voices), text))
             labels.append(number + 1)
-    return list(zip(labels, _speak(jobs), strict=True))
+    return list(zip(labels, speak(jobs), strict=True))
 
 
 def look_alikes(
@@ -104,7 +104,7 @@ def look_alikes(
         for line in lines
         for _ in range(count)
     ]
-    return _speak(jobs)
+    return speak(jobs)
 
 
 def near_misses(random: np.random.Generator, count: int, voices: VoiceSet) -> list[np.ndarray]:
@@ -114,7 +114,7 @@ def near_misses(random: np.random.Generator, count: int, voices: VoiceSet) -> li
         voice = draw(random, 'en', voices)
         if voice.engine == 'espeak':
             jobs.append((voice, near_miss(random)))
-    return _speak(jobs)
+    return speak(jobs)
 
 
 def running_speech(
@@ -133,4 +133,4 @@ def running_speech(
         is_order = language == 'en' and random.random() < 0.25
         text = str(random.choice(orders)) if is_order else say(random, language)
         jobs.append((draw(random, language, voices), text))
-    return _speak(jobs)
+    return speak(jobs)
