@@ -86,8 +86,7 @@ class ObserverNode(Node):
     def destroy_node(self) -> None:
         """Finish the files."""
         if self._speech_began is not None:
-            end = self.observation.seconds
-            self.observation.user_speech.append((self._speech_began, end))
+            self._add_user_speech(self.observation.seconds)
         self._recorder.close()
         self._events.close()
         super().destroy_node()
@@ -144,6 +143,8 @@ class ObserverNode(Node):
         if self._reader is None:
             return
         unit = self._reader.unit(message)
+        if unit.end <= 0.0:
+            return  # its sound was published before this node was found
         self.observation.units.append(unit)
         self._transcript.unit(unit)
         if unit.speaks:
@@ -189,8 +190,13 @@ class ObserverNode(Node):
             self._speech_began = self._reader.seconds(message.onset)
             self._announce_speech(now)
         elif not message.active and self._speech_began is not None:
-            self.observation.user_speech.append((self._speech_began, now))
+            self._add_user_speech(now)
             self._speech_began = None
+
+    def _add_user_speech(self, end: float) -> None:
+        """Keep speech up to ``end`` [s]; what began behind the last unit is not part of the run."""
+        if end > self._speech_began:
+            self.observation.user_speech.append((self._speech_began, end))
 
     def _announce_speech(self, now: float) -> None:
         if not self.observation.captions:
