@@ -194,7 +194,7 @@ class ObserverNode(Node):
             self._speech_began = None
 
     def _add_user_speech(self, end: float) -> None:
-        """Keep speech up to ``end`` [s]; what began behind the last unit is not part of the run."""
+        """Keep speech up to ``end`` [s]; what began behind the last unit is left out."""
         if end > self._speech_began:
             self.observation.user_speech.append((self._speech_began, end))
 
