@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import math
 from typing import Optional
 
@@ -25,6 +26,36 @@ PIECE_SECONDS = 1.0
 PIECE_INTERVAL = 0.9
 LATE_PIECES = 2
 REPORT_BLOCKS = 10
+GREETING_BEGIN = 0.5
+
+
+@dataclass
+class Turn:
+    """What the model says in one turn, from a time on [s]; float32 at 16 kHz."""
+
+    turn_id: int
+    epoch: int
+    sound: np.ndarray
+    begin: float
+    next_piece: int = 0
+
+    def due(self, now: float) -> Optional[SpeechPiece]:
+        """Return the piece whose time has come; the model works a little ahead."""
+        count = int(PIECE_SECONDS * SAMPLE_RATE)
+        total = math.ceil(self.sound.size / count)
+        if self.next_piece >= total or now < self.begin - 0.02 + self.next_piece * PIECE_INTERVAL:
+            return None
+        number, first = self.next_piece, self.next_piece * count
+        self.next_piece += 1
+        return SpeechPiece(
+            self.turn_id,
+            self.epoch,
+            number,
+            first / SAMPLE_RATE,
+            SAMPLE_RATE,
+            self.sound[first : first + count],
+            last=number == total - 1,
+        )
 
 
 class LiveScene:
@@ -39,18 +70,17 @@ class LiveScene:
         robot_begin: float,
         answer: np.ndarray,
         duration: float,
+        greeting: Optional[np.ndarray] = None,
     ) -> None:
         self.scenario = scenario
-        self.record = Record(scenario, robot_begin=robot_begin)
+        self.greeting = None if greeting is None else Turn(1, 1, greeting, GREETING_BEGIN)
+        self.turn = Turn(1 if greeting is None else 2, 1, answer, robot_begin)
+        self.record = Record(scenario, robot_begin=robot_begin, turn_id=self.turn.turn_id)
         self.blocks = int(duration / BLOCK_SECONDS)
         self.room = np.zeros(self.blocks * BLOCK, np.float32)
         self.later: list[tuple[Event, np.ndarray]] = []
         self.engine = system.make_engine()
         self.policy = system.make_policy()
-        self.answer = answer
-        self.turn, self.epoch = 1, 1
-        self.pieces_begin = robot_begin
-        self.next_piece = 0
         self.decided_at = robot_begin - scenario.thinking
         self.announced = False
         self.cut_at: Optional[float] = None
@@ -115,33 +145,33 @@ class LiveScene:
 
     def model_works(self, now: float) -> None:
         """Announce the turn, send its pieces, some of them too late, and answer a cut."""
+        if self.greeting is not None:
+            self.greet(self.greeting, now)
+        turn = self.turn
         if not self.announced and now >= self.decided_at:
             self.announced = True
-            self.decide(self.policy.model(True, self.turn, self.epoch, now), now)
+            self.decide(self.policy.model(True, turn.turn_id, turn.epoch, now), now)
         change = self.scenario.volume_change
         if change != 1.0 and now >= self.record.robot_begin + 1.0:
             self.engine.volume = change
-        count = int(PIECE_SECONDS * SAMPLE_RATE)
-        total = math.ceil(self.answer.size / count)
-        due = self.pieces_begin - 0.02 + self.next_piece * PIECE_INTERVAL
         late = self.cut_at is not None and now > self.cut_at + LATE_PIECES * PIECE_INTERVAL
-        if self.next_piece < total and now >= due and not late:
-            begin = self.next_piece * count
-            piece = SpeechPiece(
-                self.turn,
-                self.epoch,
-                self.next_piece,
-                begin / SAMPLE_RATE,
-                SAMPLE_RATE,
-                self.answer[begin : begin + count],
-                last=self.next_piece == total - 1,
-            )
+        piece = None if late else turn.due(now)
+        if piece is not None:
             self.engine.playback.push(piece)
             if isinstance(self.policy, BargeInController):
-                words = ' '.join(f'{self.next_piece}.{word}' for word in range(3)) + ' '
-                self.policy.heard.add(self.turn, begin / SAMPLE_RATE, PIECE_SECONDS, words)
-            self.next_piece += 1
+                words = ' '.join(f'{piece.index}.{word}' for word in range(3)) + ' '
+                self.policy.heard.add(turn.turn_id, piece.offset, PIECE_SECONDS, words)
         self.answer_cut(now)
+
+    def greet(self, turn: Turn, now: float) -> None:
+        """Say something before the question, so that the canceller knows the room."""
+        piece = turn.due(now)
+        if piece is not None:
+            if turn.next_piece == 1:
+                self.decide(self.policy.model(True, turn.turn_id, turn.epoch, now), now)
+            self.engine.playback.push(piece)
+            if piece.last:
+                self.decide(self.policy.model(False, turn.turn_id, turn.epoch, now), now)
 
     def answer_cut(self, now: float) -> None:
         """Begin a second turn after a cut, where the scene has a second interruption."""
@@ -150,10 +180,10 @@ class LiveScene:
         quiet = max(self.cut_at, self.record.placed[0].end) + 0.7
         if now < quiet:
             return
-        self.turn, self.epoch = 2, 2
-        self.pieces_begin, self.next_piece, self.cut_at = now + 0.1, 0, None
-        self.record.last_sound.setdefault(1, now)
-        self.decide(self.policy.model(True, 2, 2, now), now)
+        cut, self.cut_at = self.turn, None
+        self.turn = Turn(cut.turn_id + 1, cut.epoch + 1, cut.sound, now + 0.1)
+        self.record.last_sound.setdefault(cut.turn_id, now)
+        self.decide(self.policy.model(True, self.turn.turn_id, self.turn.epoch, now), now)
         event, sound = self.later.pop()
         self.place(event, now + 0.1 + event.time, sound)
 
@@ -169,7 +199,7 @@ class LiveScene:
         record.last_sound[after.turn_id] = now + seconds
         record.played[after.turn_id] = after.played
         record.sounding += seconds
-        if self.cut_at is not None and after.epoch <= self.epoch and now > self.cut_at + 0.02:
+        if self.cut_at is not None and after.epoch <= self.turn.epoch and now > self.cut_at + 0.02:
             record.stale_seconds += seconds
 
     def report(self, number: int, end: float) -> None:

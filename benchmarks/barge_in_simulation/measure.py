@@ -97,7 +97,7 @@ def measure(scenario: Scenario, records: Sequence[Record]) -> Measurement:
     result = Measurement(scenario)
     for record in records:
         _own_speech(record, result)
-        turn = 1
+        turn = record.turn_id
         for placed in record.placed:
             if placed.event.kind == INTERRUPTION:
                 _interruption(record, placed, turn, result)
@@ -146,9 +146,9 @@ def _false_alarm(record: Record, placed: PlacedEvent, result: Measurement) -> No
 
 def _own_speech(record: Record, result: Measurement) -> None:
     """Count what happened while only the robot made a sound."""
-    first = record.first_sound.get(1, record.robot_begin) + WARM_UP
+    first = record.first_sound.get(record.turn_id, record.robot_begin) + WARM_UP
     end = min((placed.begin for placed in record.placed), default=math.inf)
-    last = min(end, record.last_sound.get(1, first))
+    last = min(end, record.last_sound.get(record.turn_id, first))
     result.own_minutes += max(last - first, 0.0) / 60.0
     for issued in record.issued:
         if first <= issued.time < end:

@@ -44,12 +44,16 @@ class PlacedEvent:
 
 @dataclass
 class Record:
-    """Everything that happened; times in seconds on the one sample counter."""
+    """Everything that happened; times in seconds on the one sample counter.
+
+    turn_id: of the answer.
+    """
 
     scenario: Scenario
     placed: list[PlacedEvent] = field(default_factory=list)
     issued: list[Issued] = field(default_factory=list)
     robot_begin: float = 0.0
+    turn_id: int = 1
     last_sound: dict[int, float] = field(default_factory=dict)  # turn: end of its last sample
     first_sound: dict[int, float] = field(default_factory=dict)
     sounding: float = 0.0  # the robot was heard [s]

@@ -43,6 +43,7 @@ class Scenario:
 
     echo: level of the robot's echo re the user, both at the microphone [dB].
     silence: before the robot begins, with the user's question in it [s].
+    greeting: the robot has said something of that length before the question [s].
     thinking: time between the model's decision and its first sound [s].
     volume_change: factor on the volume from one second into the answer on.
     monologue: the robot talks so long and nobody else does [s].
@@ -56,6 +57,7 @@ class Scenario:
     drift: float = 30.0
     clipping: float = 0.5
     silence: float = 3.2
+    greeting: float = 0.0
     thinking: float = 0.2
     volume_change: float = 1.0
     monologue: float = 0.0
@@ -89,6 +91,14 @@ SCENARIOS: tuple[Scenario, ...] = (
             f'{time} s into the answer', 'interruption', _interruption(time), trials=BAR_TRIALS
         )
         for time in (0.3, 6.0)
+    ),
+    Scenario(
+        '0.3 s into a later answer',
+        'interruption',
+        _interruption(0.3),
+        silence=9.0,
+        greeting=5.0,
+        trials=BAR_TRIALS,
     ),
     Scenario('while thinking', 'interruption', _interruption(-0.9), thinking=1.5),
     Scenario(

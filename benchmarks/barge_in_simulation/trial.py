@@ -43,15 +43,19 @@ class Trial:
         self._random = np.random.default_rng([7, number, len(scenario.name)])
         self._user = cast.users[number % len(cast.users)]
         self._robot_begin = scenario.silence + scenario.thinking
-        self._answer = self._make_answer()
+        self._answer = self._make_answer(max(scenario.monologue, 9.0), number)
+        self._greeting = None
+        if scenario.greeting:
+            sound = self._make_answer(scenario.greeting, number + 1)
+            self._greeting = sound[: int(scenario.greeting * SAMPLE_RATE)]
         room = self._random.uniform(0.2, 0.5)
         self._decay = room
         self._echo_response = room_response(self._random, room, self._random.uniform(3.0, 9.0))
 
-    def _make_answer(self) -> np.ndarray:
+    def _make_answer(self, wanted: float, number: int) -> np.ndarray:
+        """Return sentences of the robot from one of them on, as many as wanted [s]."""
         voice = self._cast.robots[(self._number * 3) % len(self._cast.robots)]
-        pieces, number = [], self._number
-        wanted = max(self._scenario.monologue, 9.0)
+        pieces = []
         while sum(piece.size for piece in pieces) < wanted * SAMPLE_RATE:
             text = self._cast.answers[number % len(self._cast.answers)]
             pieces.append(self._material.speech(voice, text))
@@ -91,7 +95,14 @@ class Trial:
 
     def run(self, system: System) -> Record:
         """Run the scene and return what happened."""
-        run = LiveScene(self._scenario, system, self._robot_begin, self._answer, self._duration())
+        run = LiveScene(
+            self._scenario,
+            system,
+            self._robot_begin,
+            self._answer,
+            self._duration(),
+            self._greeting,
+        )
         path = PathConfig(
             self._scenario.echo,
             self._scenario.delay,
