@@ -42,8 +42,7 @@ _HERE = Path(__file__).parent
 class Recipe:
     """Sizes, schedules and seeds of all stages.
 
-    pool_share: part of the readings that are made; pool_seed: their seed; pool_most:
-        how many of them, a random part.
+    pool_share: part of the readings that are made; pool_seed: their seed.
     shards, scripts, units: files of streams, conversations in each, seconds in each of those.
     pictures: how many are drawn for questions about them; question_share: of the batches of the
         language stage that hold such questions only.
@@ -58,7 +57,6 @@ class Recipe:
     hearing: Schedule
     pool_share: float = 1.0
     pool_seed: int = 1
-    pool_most: Optional[int] = None
     shards: int = 20
     scripts: int = 16
     units: int = 120
@@ -80,15 +78,14 @@ FULL = Recipe(
 )
 CONTINUED = replace(
     FULL,
-    audio=Schedule(2600, 12, 1e-3, 11, 80, 0.01),
+    audio=Schedule(3750, 16, 1e-3, 11, 80, 0.01),
     vision=Schedule(1050, 32, 1e-3, 2, 60),
     symbolic=Schedule(0, 16, 8e-4, 5),
-    language=Schedule(2300, 3, 8e-4, 3, 40),
+    language=Schedule(3200, 8, 1.1e-3, 3, 60),
     hearing=Schedule(0, 12, 3e-4, 7),
-    question_share=0.4,
-    pool_most=17920,
+    question_share=0.25,
     pictures=3000,
-    shards=40,
+    shards=112,
     scripts=8,
 )
 """A finished model hears, sees and talks already; it learns to do all of it better.
@@ -129,9 +126,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
         'tokenizer': ({}, lambda: write_tokenizer(place.model)),
         'pools': (
             {'seed': recipe.pool_seed, 'share': recipe.pool_share},
-            lambda: write_training_pool(
-                pools / 'training', recipe.pool_seed, recipe.pool_share, recipe.pool_most
-            ),
+            lambda: write_training_pool(pools / 'training', recipe.pool_seed, recipe.pool_share),
         ),
         'audio': (
             asdict(recipe.audio),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 
@@ -22,9 +21,9 @@ from training.nano.voice import draw_development_voice, draw_voice
 from training.nano.word_corpus import plain, random_sentence
 
 RANDOM_SENTENCES = 3000
-REQUEST_READINGS = 420  # of every intent
-CARRIERS = 0.2
-PARAPHRASES = 0.55
+REQUEST_READINGS = 560  # of every intent
+CARRIERS = 0.35
+PARAPHRASES = 0.5
 HELD_OUT_SEED = 6
 DEVELOPMENT_SEED = 4
 # sentences of a word or two are the hardest to recognize
@@ -73,16 +72,11 @@ def sentences_of_other_parts() -> frozenset[str]:
     return frozenset(map(plain, [*others, *(s.text for s in held_out_sentences())]))
 
 
-def write_training_pool(
-    folder: Path, seed: int, share: float = 1.0, most: Optional[int] = None
-) -> None:
-    """Write what training hears; no paraphrase makes it a sentence of another part.
-
-    most: readings that are made, a random part of all.
-    """
+def write_training_pool(folder: Path, seed: int, share: float = 1.0) -> None:
+    """Write what training hears; no paraphrase makes it a sentence of another part."""
     forbidden = sentences_of_other_parts()
     voices = partial(draw_voice, held_out=False)
-    write_pool(folder, training_sentences(seed, share), seed, voices, forbidden, most)
+    write_pool(folder, training_sentences(seed, share), seed, voices, forbidden)
 
 
 def write_held_out_pool(folder: Path) -> None:

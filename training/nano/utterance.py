@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 import json
 import os
 from pathlib import Path
-from typing import Optional
 
 import numpy as np
 
@@ -109,7 +108,6 @@ def write_pool(
     seed: int,
     draw: Callable[[np.random.Generator], Voice],
     forbidden: frozenset[str] = frozenset(),
-    most: Optional[int] = None,
 ) -> None:
     """Speak all sentences and write index.json and samples.i16.
 
@@ -122,9 +120,8 @@ def write_pool(
         seed: of the choice of voices.
         draw: returns a random voice.
         forbidden: ``word_corpus.plain`` sentences that no reading may say.
-        most: readings that are made, None makes all; their choice is random.
     """
-    jobs = _draw_jobs(sentences, seed, draw, forbidden)[:most]
+    jobs = _draw_jobs(sentences, seed, draw, forbidden)
     folder.mkdir(parents=True, exist_ok=True)
     index_path, samples_path = folder / 'index.json', folder / 'samples.i16'
     entries = _begun(index_path, jobs)

@@ -76,11 +76,18 @@ _BEFORE_QUESTION = (
     'Robot, ', 'Hey robot, ', 'Okay, ', 'Well, ', 'Excuse me, ', 'Hey, ', 'So, ', 'And ',
     'Tell me, ', 'Please tell me, ', 'Can you tell me, ', 'I want to know, ', 'Listen, ', 'Now, ',
     'One question, ', 'I wonder, ', 'Say, ', 'Quick question, ', 'Okay robot, ', 'Please, ',
+    'Right, ', 'Oh, ', 'Um, ', 'Actually, ', 'Hello robot, ', 'My friend, ', 'Do you know, ',
+    'Let me ask, ', 'What do you think, ', 'Alright, ', 'Yes, but ', 'No, but ', 'Thanks, and ',
+    'By the way, ', 'Wait, ', 'Hm, ', 'Look here, ', 'Good, and ', 'Fine, ', 'Only tell me, ',
 )  # fmt: skip
 _BEFORE_ORDER = (
     'Robot, ', 'Hey robot, ', 'Okay, ', 'Well, ', 'Excuse me, ', 'Hey, ', 'So, ', 'And ',
     'Please ', 'Can you ', 'Could you ', 'Could you please ', 'Would you ', 'I want you to ',
     'Robot, please ', 'Now ', 'Okay robot, ', 'You can ', 'Now please ', 'Will you ',
+    'Right, ', 'Oh, ', 'Um, ', 'Actually, ', 'Hello robot, ', 'My friend, ', 'Alright, ',
+    'I would like you to ', 'I need you to ', 'You should ', 'Maybe you can ', 'From now on ',
+    'Yes, ', 'No, ', 'Thanks, and now ', 'If you can, ', 'For today, ', 'Good, ', 'Fine, ',
+    'Be so kind and ', 'Hello, ', 'Once more, ', 'Wait, ', 'Quickly ', 'Only ',
 )  # fmt: skip
 _AFTER = (
     ' please.', ' now.', ' robot.', ' my dear.', ' again please.', ' then.', ' today.', ' for me.',
