@@ -85,7 +85,7 @@ CONTINUED = replace(
     hearing=Schedule(0, 12, 3e-4, 7),
     question_share=0.25,
     pictures=3000,
-    shards=112,
+    shards=114,
     scripts=8,
 )
 """A finished model hears, sees and talks already; it learns to do all of it better.
