@@ -153,6 +153,7 @@ class AudioDeviceNode(Node):
             'underruns': stream.underruns,
             'times opened': stream.openings,
             'blocks dropped': self._device.dropped_blocks,
+            'echo filter restarts': self._device.engine.echo_filter_restarts,
         }
         if stream.state is StreamState.RUNNING:
             return Status('device', Level.OK, stream.detail, values)

@@ -211,6 +211,11 @@ class AudioEngine:
         """Return the number, at 16 kHz, of the first sample of the next block."""
         return self._samples + self._clean.size + self._microphone.size
 
+    @property
+    def echo_filter_restarts(self) -> int:
+        """Return how often the way from loudspeaker to microphone had to be learned anew."""
+        return self._canceller.restarts
+
     def set_delay(self, seconds: float) -> None:
         """Tell the canceller how long a rendered sample takes to come back [s]."""
         if math.isfinite(seconds):

@@ -48,9 +48,14 @@ class EchoCanceller(Protocol):
     """Takes 10 ms of loudspeaker and microphone at a time.
 
     linear: what its linear filter says about the last frame; None without such a filter.
+    restarts: how often that filter had to learn the way from loudspeaker to microphone anew.
     """
 
     linear: Optional[LinearPart]
+
+    @property
+    def restarts(self) -> int:
+        """Return that number since the canceller was made."""
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal without echo, int16 [160] at 16 kHz.
@@ -71,6 +76,7 @@ class NoEchoCanceller:
     """Passes the microphone on; for hardware cancellation and for none."""
 
     linear = None
+    restarts = 0
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal as it is."""
@@ -91,6 +97,7 @@ class WebRtcEchoCanceller:
     """
 
     linear = None
+    restarts = 0
 
     def __init__(self, noise_suppression: bool = False) -> None:
         self._noise_suppression = noise_suppression
@@ -146,7 +153,10 @@ class CascadedEchoCanceller:
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone signal without echo, int16 [160]."""
+        known = self.restarts
         residual = self._filter.process(_to_float(rendered), _to_float(microphone))
+        if self.restarts > known:
+            self._frames_heard = 0
         limited = np.clip(residual * 32768.0, -32768.0, 32767.0).astype(np.int16)
         clean = self._behind.process(rendered, limited)
         self.linear = LinearPart(limited, self._filter.expected)
@@ -154,6 +164,11 @@ class CascadedEchoCanceller:
             return clean
         self._frames_heard += int(np.abs(rendered).max(initial=0)) > AUDIBLE
         return self._alone.process(rendered, microphone)
+
+    @property
+    def restarts(self) -> int:
+        """Return how often the filter had to begin anew."""
+        return self._filter.restarts
 
     def set_delay(self, seconds: float) -> None:
         """Tell AEC3; the filter finds it by itself."""

@@ -21,6 +21,15 @@ FRAME_SAMPLES = 160  # 10 ms
 BINS = FRAME_SAMPLES + 1
 FLOOR = 1e-9
 CONSTRAINT_TURNS = 4
+# Frames over which the powers are averaged that tell whether the filter still fits the room.
+WATCHED_FRAMES = 8
+# Another room's estimate doubles the power of the echo; the noise of learning adds far less.
+LOST_FACTOR = 1.2
+# Audible frames in a row in which a filter has to add power before it starts anew.
+LOST_FRAMES = 20
+# A filter that has just begun may do so while it learns: 1 s of the robot's sound in frames.
+LEARNING_FRAMES = 100
+AUDIBLE_POWER = 1e-5  # -50 dBFS
 
 
 @dataclass(frozen=True)
@@ -38,11 +47,15 @@ class EchoFilterConfig:
 
 
 class EchoFilter:
-    """Takes 10 ms of loudspeaker and microphone at a time and returns what is no echo."""
+    """Takes 10 ms of loudspeaker and microphone at a time and returns what is no echo.
+
+    restarts: how often the way from loudspeaker to microphone had to be learned anew.
+    """
 
     def __init__(self, config: Optional[EchoFilterConfig] = None) -> None:
         self.config = config or EchoFilterConfig()
         self._partitions = max(int(self.config.tail * SAMPLE_RATE) // FRAME_SAMPLES, 1)
+        self.restarts = 0
         self.reset()
 
     def reset(self) -> None:
@@ -57,6 +70,8 @@ class EchoFilter:
         self._turn = 0
         self.expected = np.zeros(BINS, np.float32)  # power of the echo in the last rest
         self._previous = np.zeros(FRAME_SAMPLES, np.float32)
+        self._microphone_power = self._residual_power = 0.0
+        self._worse = -LEARNING_FRAMES  # audible frames in a row; below zero it still learns
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone without echo, float32 [160].
@@ -69,8 +84,29 @@ class EchoFilter:
         self._spectra[0] = np.fft.rfft(frame)
         estimate = np.fft.irfft((self._spectra * self._weights).sum(axis=0))[FRAME_SAMPLES:]
         residual = (microphone - estimate).astype(np.float32)
+        heard = _power(rendered) > AUDIBLE_POWER
+        if self._is_lost(microphone, residual, heard):
+            spectra, previous = self._spectra, self._previous
+            self.reset()
+            self._spectra, self._previous = spectra, previous
+            self.restarts += 1
+            residual = microphone
         self._adapt(residual)
         return residual
+
+    def _is_lost(self, microphone: np.ndarray, residual: np.ndarray, heard: bool) -> bool:
+        """Return whether the estimate is another room's, e.g. after the device skipped samples.
+
+        Whatever a person says beside the echo is in both signals, so a filter that fits never
+        makes the microphone louder for long.
+        """
+        share = 1.0 / WATCHED_FRAMES
+        self._microphone_power += share * (_power(microphone) - self._microphone_power)
+        self._residual_power += share * (_power(residual) - self._residual_power)
+        louder = self._residual_power > LOST_FACTOR * self._microphone_power + FLOOR
+        if heard:
+            self._worse = self._worse + 1 if louder or self._worse < 0 else 0
+        return self._worse >= LOST_FRAMES
 
     def _adapt(self, residual: np.ndarray) -> None:
         """Move the weights by the Kalman gain."""
@@ -97,3 +133,7 @@ class EchoFilter:
         response = np.fft.irfft(self._weights[turn], axis=1)
         response[:, FRAME_SAMPLES:] = 0.0
         self._weights[turn] = np.fft.rfft(response, axis=1)
+
+
+def _power(samples: np.ndarray) -> float:
+    return float(np.dot(samples, samples)) / samples.size

@@ -57,6 +57,35 @@ def test_without_echo_the_microphone_passes_unchanged():
         )
 
 
+@pytest.mark.parametrize('milliseconds', [1.3, -1.3, 5.0, 100.0])
+def test_a_device_that_skips_samples_is_learned_anew(milliseconds):
+    skipped = int(abs(milliseconds) * 16)
+    early, late = response(), np.concatenate([np.zeros(skipped), response()])
+    if milliseconds < 0:
+        early, late = late, early
+    filter_ = EchoFilter()
+    far = np.random.default_rng(1).normal(0.0, 0.1, 6 * 16000).astype(np.float32)
+    residual = []
+    microphone = np.concatenate(
+        [
+            np.convolve(far, early)[:48000],
+            np.convolve(far, late)[48000 : far.size],
+        ]
+    ).astype(np.float32)
+    for at in range(0, far.size, BLOCK):
+        residual.append(filter_.process(far[at : at + BLOCK], microphone[at : at + BLOCK]))
+    assert filter_.restarts == 1
+    assert reduction(microphone[:80000], np.concatenate(residual)[:80000], 0.5) > 20.0
+
+
+def test_a_user_never_makes_the_filter_start_anew():
+    near = np.zeros(6 * 16000, np.float32)
+    near[48000:80000] = np.random.default_rng(9).normal(0.0, 0.4, 32000)
+    filter_ = EchoFilter()
+    loop(filter_, response(), 6.0, near)
+    assert filter_.restarts == 0
+
+
 def test_an_echo_beyond_the_tail_is_left_alone():
     filter_ = EchoFilter(EchoFilterConfig(tail=0.1))
     microphone, residual = loop(filter_, response(delay=4000), 3.0)
