@@ -61,6 +61,11 @@ class Confirmation:
             return False
         return None
 
+    def suspect(self, time: float) -> bool:
+        """Take a hint from elsewhere like the weakest yes; return whether it is true by now."""
+        self.update(self.threshold, time)
+        return self.confirmed
+
     def reset(self) -> None:
         """Forget all answers."""
         self.confirmed, self._last = False, -math.inf

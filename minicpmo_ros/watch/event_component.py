@@ -10,6 +10,7 @@ from datetime import datetime
 import math
 from pathlib import Path
 import time
+from typing import Optional
 import uuid
 
 from rclpy.node import Node
@@ -28,6 +29,7 @@ from minicpmo_ros.watch.event_policy import Command, EventPolicy, SpeakCommand
 from minicpmo_ros.watch.event_publisher import EventPublisher, Forward
 from minicpmo_ros.watch.event_record import EventRecord, EventType, Happening, Origin
 from minicpmo_ros.watch.event_store import EventStore
+from minicpmo_ros.watch.held_report import HeldReport, HeldReports
 from minicpmo_ros.watch.parameter_set import EventParameters
 from minicpmo_ros.watch.report_component import ReportComponent, ReportListeners
 from minicpmo_ros.watch.room_tracker import RoomTracker
@@ -64,10 +66,16 @@ class EventComponent:
         folder = Path(parameters().data_folder).expanduser()
         self.store = EventStore(folder / 'events.db', parameters().retention_days * DAY)
         self._export_folder = folder / 'export'
-        listeners = WatchListeners(self._on_due, self._on_watch, self._on_cancelled)
+        listeners = WatchListeners(
+            due=self._on_due,
+            answered=self._on_watch,
+            agreed=self._on_answer,
+            cancelled=self._on_cancelled,
+        )
         self.watch = WatchComponent(node, parameters, listeners)
         self._announcement = AnnouncementComponent(node, parameters)
         self._reports = ReportComponent(node, self._report_listeners())
+        self._held = HeldReports()
         self._picture = b''
         self._kept_house = -math.inf
         self._publisher = EventPublisher(node, self.store, forward)
@@ -78,6 +86,9 @@ class EventComponent:
     def _report_listeners(self) -> ReportListeners:
         return ReportListeners(
             happens=self._on_report,
+            completes=lambda watch, picture, spoken: self._held.complete(
+                watch.id, picture, spoken
+            ),
             ends=lambda key, end: self._perform(self.policy.close(key, end)),
             keep=lambda record, picture: self._publisher.keep(record, picture, self._mode()),
             drop=self.store.delete,
@@ -94,6 +105,10 @@ class EventComponent:
         """Follow the clock."""
         parameters = self._parameters()
         self.watch.tick(wall, steady)
+        for report in self._held.take_unanswered(steady):
+            self._believe(report)
+        for report in self._held.take_doubtful(steady):
+            self._refuse(report)
         self.policy.repeat_period = parameters.repeat_period
         self.policy.options = AnnouncementOptions(
             parameters.announcement_pause,
@@ -185,14 +200,41 @@ class EventComponent:
         )
         happening = happening_of(watch, seen, Origin.WATCH, said=False)
         if happens:
+            report = self._held.take(watch.id)
+            if report is not None:
+                self._believe(report, happening.confidence)
             self._perform(self.policy.report(happening, self._steady()))
         else:
             self._perform(self.policy.close(happening.key, happening.end))
 
     def _on_cancelled(self, watch: Watch) -> None:
+        self._refuse(self._held.take(watch.id))
         self._perform(self.policy.forget_watch(watch.id, self._wall()))
 
-    def _on_report(self, happening: Happening, picture: bytes) -> bool:
+    def _on_report(
+        self, happening: Happening, picture: bytes, spoken: Optional[EventRecord]
+    ) -> bool:
+        watch = self.watch.watches.get(happening.watch_id)
+        if watch is None or self.watch.is_confirmed(watch, happening.end):
+            return self._open(happening, picture)
+        report = HeldReport(happening, picture, spoken, self._steady())
+        self._refuse(self._held.hold(report))
+        return False
+
+    def _on_answer(self, watch: Watch, agrees: bool) -> None:
+        self._refuse(self._held.note_answer(watch.id, agrees))
+
+    def _believe(self, report: HeldReport, confidence: float = math.nan) -> None:
+        happening = replace(report.happening, confidence=confidence)
+        if self._open(happening, report.picture) and math.isnan(confidence):
+            self._perform(self.policy.close(happening.key, happening.end))
+
+    def _refuse(self, report: Optional[HeldReport]) -> None:
+        if report is not None and report.spoken is not None:
+            record = replace(report.spoken, is_open=False)
+            self._publisher.keep(record, report.picture, self._mode())
+
+    def _open(self, happening: Happening, picture: bytes) -> bool:
         commands = self.policy.report(happening, self._steady())
         self._perform(commands, picture)
         return any(command.type is EventType.OPENED for command in commands)

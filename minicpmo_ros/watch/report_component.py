@@ -25,13 +25,15 @@ MOST_OUTSIDE = 100
 class ReportListeners:
     """What becomes of a report.
 
-    happens: a sign of an event of a watch, with a picture; returns whether it opened an event.
-    ends: the event is over. keep, drop: an event of another node is stored, or not any more.
-    unasked: the model spoke unasked. active: the watches in force. is_announcement: whether a
-    turn says what it was asked to.
+    happens: a sign of an event of a watch, with a picture and with what is kept instead if it is
+    not believed; returns whether it opened an event. completes: the latter two for a sign that was
+    told without them. ends: the event is over. keep, drop: an event of another node is stored, or
+    not any more. unasked: the model spoke unasked. active: the watches in force.
+    is_announcement: whether a turn says what it was asked to.
     """
 
-    happens: Callable[[Happening, bytes], bool]
+    happens: Callable[[Happening, bytes, Optional[EventRecord]], bool]
+    completes: Callable[[Watch, bytes, EventRecord], None]
     ends: Callable[[EventKey, float], None]
     keep: Callable[[EventRecord, bytes], None]
     drop: Callable[[str], None]
@@ -81,7 +83,7 @@ class ReportComponent:
         self._reported_turn = turn_id
         seen = self._dated(Happening('said', '', 0.0, 0.0, turn_id=turn_id, epoch=epoch))
         happening = happening_of(watch, seen, Origin.MODEL, said=True)
-        if self._listeners.happens(happening, b''):
+        if self._listeners.happens(happening, b'', None):
             self._listeners.ends(happening.key, happening.end)
 
     def _on_event(self, message: ProactiveEvent) -> None:
@@ -130,8 +132,11 @@ class ReportComponent:
         if not outside.reported:
             outside.reported = True
             self._listeners.drop(message.event_id)
-            if message.turn_id != self._reported_turn:
+            spoken = outside_record(message, seen)
+            if message.turn_id == self._reported_turn:
+                self._listeners.completes(outside.watch, picture, spoken)
+            else:
                 self._reported_turn = message.turn_id
-                outside.opened = self._listeners.happens(happening, picture)
+                outside.opened = self._listeners.happens(happening, picture, spoken)
         if message.type == ProactiveEvent.CLOSED and outside.opened:
             self._listeners.ends(happening.key, seen.end)

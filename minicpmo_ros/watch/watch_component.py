@@ -31,7 +31,7 @@ from minicpmo_ros.watch.question_round import QuestionRound
 from minicpmo_ros.watch.restatement import Restatement
 from minicpmo_ros.watch.schedule import time_zone
 from minicpmo_ros.watch.spoken_request import SPOKEN, SpokenRequest
-from minicpmo_ros.watch.watch import Watch
+from minicpmo_ros.watch.watch import Severity, Watch
 from minicpmo_ros.watch.watch_file import load_watch_file
 from minicpmo_ros.watch.watch_list import DueReminder
 from minicpmo_ros.watch.watch_list import WatchList as Watches
@@ -46,11 +46,13 @@ class WatchListeners:
     """Called with what the watches bring about.
 
     due: a reminder's time has come. answered: a watch began (True) or ended (False) to be true,
-    with its confirmation and the answer. cancelled: a watch is over.
+    with its confirmation and the answer. agreed: every answer, and whether it is a yes; called
+    before ``answered``. cancelled: a watch is over.
     """
 
     due: Callable[[DueReminder], None]
     answered: Callable[[Watch, bool, Confirmation, WatchAnswer], None]
+    agreed: Callable[[Watch, bool], None]
     cancelled: Callable[[Watch], None]
 
 
@@ -101,6 +103,19 @@ class WatchComponent:
     def asks(self) -> bool:
         """Return whether the model can be asked, and told, about watches."""
         return self._asking.supported
+
+    def is_confirmed(self, watch: Watch, seen: float) -> bool:
+        """Return whether a report about a watch can be believed; if not, it is asked about next.
+
+        A critical one always is: a false alarm costs less than a missed one. So is every report
+        that the model cannot be asked about.
+
+        :param seen: what the report is about [s since 1970].
+        """
+        asks = self.asks and self.camera and self._parameters().questions_per_unit > 0
+        if not asks or watch.severity is Severity.CRITICAL:
+            return True
+        return self._confirmation(watch).suspect(seen)
 
     def save(self) -> None:
         """Store the watches and whether the camera is on; a failure is logged once."""
@@ -253,15 +268,20 @@ class WatchComponent:
         self._asking.round.note_answer(watch.id)
         if math.isnan(message.probability):
             return
+        confirmation = self._confirmation(watch)
+        seen = seconds_of(message.evidence_end)
+        change = confirmation.update(message.probability, seen)
+        self._listeners.agreed(watch, message.probability >= confirmation.threshold)
+        if change is not None or confirmation.confirmed:
+            self._listeners.answered(watch, confirmation.confirmed, confirmation, message)
+
+    def _confirmation(self, watch: Watch) -> Confirmation:
         parameters = self._parameters()
         confirmation = self._asking.confirmations.setdefault(watch.id, Confirmation())
         confirmation.needed = parameters.confirm_needed
         confirmation.window = parameters.confirm_window
         confirmation.threshold = parameters.confirm_threshold
-        seen = seconds_of(message.evidence_end)
-        change = confirmation.update(message.probability, seen)
-        if change is not None or confirmation.confirmed:
-            self._listeners.answered(watch, confirmation.confirmed, confirmation, message)
+        return confirmation
 
     def _changed(self, reason: str = '') -> None:
         if not reason:

@@ -15,10 +15,12 @@ POT = Watch('pot', 'the pot boils', reports=('the pot is boiling [now]',))
 class Rig:
     def __init__(self):
         self.happened, self.ended, self.kept, self.dropped = [], [], [], []
+        self.instead = []
         self.announcement = -1
         loopback = Loopback(VirtualClock())
         listeners = ReportListeners(
-            happens=lambda happening, picture: self.happened.append(happening) or True,
+            happens=self.happens,
+            completes=lambda watch, picture, spoken: self.instead.append(spoken),
             ends=lambda key, end: self.ended.append((key, end)),
             keep=lambda record, picture: self.kept.append(record),
             drop=self.dropped.append,
@@ -28,6 +30,12 @@ class Rig:
         )
         self.component = ReportComponent(LoopbackNode('events_node', loopback), listeners)
         self.publish = lambda **given: loopback.publish('events', ProactiveEvent(**given))
+
+    def happens(self, happening, picture, spoken):
+        self.happened.append(happening)
+        if spoken is not None:
+            self.instead.append(spoken)
+        return True
 
 
 @pytest.fixture
@@ -56,6 +64,7 @@ def test_words_and_event_of_a_turn_are_one_report(rig, words_first):
         part()
     assert [h.watch_id for h in rig.happened] == ['pot'] and len(rig.ended) == 1
     assert rig.happened[0].said and not rig.kept
+    assert [record.happening.turn_id for record in rig.instead] == [5]
 
 
 def test_an_announcement_is_no_report(rig):

@@ -1,0 +1,171 @@
+# Copyright 2026 minicpmo_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the model says unasked becomes an event when its answers agree."""
+
+import math
+
+import pytest
+from std_msgs.msg import Bool
+
+from benchmarks.proactive_simulation.loopback import BEGIN, Loopback, LoopbackNode, VirtualClock
+from minicpmo_ros.msg import ProactiveEvent, WatchAnswer, WatchCommand
+from minicpmo_ros.stamp import time_message
+from minicpmo_ros.watch.event_component import EventComponent
+from minicpmo_ros.watch.event_message import watch_message
+from minicpmo_ros.watch.held_report import LONGEST_DOUBT_SECONDS, UNANSWERED_SECONDS
+from minicpmo_ros.watch.parameter_set import EventParameters
+from minicpmo_ros.watch.watch import Severity, Watch
+
+LAMP = Watch('lamp', 'the lamp goes off', reports=('the lamp went off',))
+FALL = Watch(
+    'fall', 'somebody has fallen', severity=Severity.CRITICAL, reports=('someone has fallen',)
+)
+
+
+class Home:
+    """The events node's components, a model that can be asked, and who reads the events."""
+
+    def __init__(self, folder, supported=True, **given):
+        self.clock = VirtualClock()
+        self.loopback = Loopback(self.clock)
+        self.loopback.publish('questions_supported', Bool(data=supported), latched=True)
+        parameters = EventParameters(
+            watches_file='', data_folder=str(folder), time_zone='UTC', **given
+        )
+        node = LoopbackNode('events_node', self.loopback)
+        self.component = EventComponent(node, lambda: parameters, [], self.clock)
+        for watch in (LAMP, FALL):
+            self.publish('watch_command', WatchCommand(watch=watch_message(watch)))
+        self.events, self.said = [], []
+        self.loopback.subscribe('events', self.read)
+        self.loopback.subscribe('announcement', lambda message: self.said.append(message.text))
+
+    def publish(self, topic, message):
+        self.loopback.publish(topic, message)
+
+    def read(self, message):
+        if message.watch_id:
+            self.events.append(message)
+
+    def report(self, text='The lamp went off.', turn=7):
+        for kind in (ProactiveEvent.OPENED, ProactiveEvent.CLOSED):
+            self.publish(
+                'events',
+                ProactiveEvent(
+                    event_id=f'turn-{turn}', type=kind, text=text, spoken=True, turn_id=turn
+                ),
+            )
+
+    def answer(self, probability, watch='lamp'):
+        self.pass_time(1.0)
+        seen = time_message(round((BEGIN + self.clock()) * 1e9))
+        self.publish(
+            'watch_answer',
+            WatchAnswer(watch_id=watch, probability=probability, evidence_end=seen),
+        )
+
+    def pass_time(self, seconds):
+        self.clock.advance_to(self.clock() + seconds)
+        self.component.tick(BEGIN + self.clock(), self.clock())
+
+    def opened(self):
+        return [e for e in self.events if e.type == ProactiveEvent.OPENED]
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path)
+    yield home
+    home.component.close()
+
+
+def test_one_yes_confirms_a_report_and_nobody_says_it_again(home):
+    home.report()
+    assert not home.opened()
+    home.answer(0.95)
+    (event,) = home.opened()
+    assert (event.watch_id, event.origin, event.spoken) == ('lamp', ProactiveEvent.MODEL, True)
+    assert event.turn_id == 7 and event.confidence == pytest.approx((0.7 + 0.95) / 2)
+    home.pass_time(30.0)
+    assert not home.said
+
+
+def test_a_watch_that_was_reported_is_asked_about_first(home):
+    asked = []
+    home.loopback.subscribe('watch_question', lambda message: asked.append(message.watch_id))
+    home.report()
+    home.component.watch.unit_done(100, True, BEGIN + home.clock(), home.clock())
+    assert asked[0] == 'lamp'
+
+
+def test_two_denials_refuse_a_report_which_is_kept_as_a_remark(home):
+    home.report()
+    home.answer(0.1)
+    home.answer(0.1)
+    home.pass_time(60.0)
+    assert not home.opened()
+    rows = home.component.store.records()
+    assert [(r.happening.watch_id, r.happening.text) for r in rows] == [('', 'The lamp went off.')]
+
+
+def test_one_wrong_no_does_not_refuse_it(home):
+    home.report()
+    home.answer(0.1)
+    home.answer(0.9)
+    assert [e.watch_id for e in home.opened()] == ['lamp']
+
+
+def test_a_suspicion_that_was_there_already_confirms_at_once(home):
+    home.answer(0.9)
+    home.report()
+    assert [e.watch_id for e in home.opened()] == ['lamp']
+
+
+def test_a_critical_report_is_believed_at_once(home):
+    home.report('Someone has fallen.')
+    assert [e.watch_id for e in home.opened()] == ['fall']
+
+
+def test_without_answers_the_model_is_believed_after_a_while(home):
+    home.report()
+    home.answer(math.nan)
+    home.pass_time(UNANSWERED_SECONDS - 1.5)
+    assert not home.opened()
+    home.pass_time(1.0)
+    assert [e.watch_id for e in home.opened()] == ['lamp']
+    assert home.events[-1].type == ProactiveEvent.CLOSED
+
+
+def test_a_doubt_does_not_last(home):
+    home.report()
+    home.answer(0.1)
+    home.pass_time(LONGEST_DOUBT_SECONDS)
+    home.answer(0.9)
+    home.answer(0.9)
+    (event,) = home.opened()
+    assert event.origin == ProactiveEvent.WATCH and not event.spoken
+
+
+@pytest.mark.parametrize('given', [{'supported': False}, {'questions_per_unit': 0}])
+def test_a_model_that_is_not_asked_is_believed(tmp_path, given):
+    home = Home(tmp_path, **given)
+    home.report()
+    assert [e.watch_id for e in home.opened()] == ['lamp']
+    home.component.close()
+
+
+def test_a_watch_that_is_cancelled_meanwhile_leaves_the_remark(home):
+    home.report()
+    home.publish('watch_command', WatchCommand(command=2, watch=watch_message(LAMP)))
+    home.answer(0.9)
+    assert not home.opened()
+    assert len(home.component.store.records()) == 1
+
+
+def test_words_that_come_before_their_event_are_held_too(home):
+    home.component.robot_said(7, 0, 'The lamp went off.', last=True)
+    home.report()
+    home.answer(0.1)
+    home.answer(0.1)
+    assert not home.opened()
+    assert [r.happening.text for r in home.component.store.records()] == ['The lamp went off.']
