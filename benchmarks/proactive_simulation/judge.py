@@ -56,11 +56,18 @@ class Detection:
 
 @dataclass
 class Verdict:
-    """Everything counted in one or many scenes."""
+    """Everything counted in one or many scenes.
+
+    false_alerts: events that were opened, false_remarks: sentences of the model's own about what
+    did not happen; ``still`` those, and the seconds, of scenes in which nothing happens.
+    """
 
     detections: list[Detection] = field(default_factory=list)
     false_alerts: list[str] = field(default_factory=list)
+    false_remarks: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    still_alerts: int = 0
+    still_seconds: float = 0.0
     effects: list[Optional[int]] = field(default_factory=list)
     sayings: int = 0
     over_user: int = 0
@@ -81,11 +88,18 @@ class Verdict:
             if event.counts and event.begin + LATER <= truth.seconds
         ]
         self.seconds += truth.seconds
+        if not truth.events:
+            self.still_seconds += truth.seconds
+            self.still_alerts += len(observer.alerts)
         if observer.answers:  # the model alone is not told of changes
             self.effects += [effect.units for effect in observer.effects]
         unasked = [s for s in observer.sayings if s.unasked and s.time >= 0.0]
         self.sayings += len(unasked)
         self.over_user += sum(saying.over_user for saying in unasked)
+        for saying in unasked:
+            told_by = [w.id for w in truth.watches if w.is_reported_by(saying.text)]
+            if told_by and _told_event(truth.events, told_by[0], saying.time) is None:
+                self.false_remarks.append(f'{truth.name}: {saying.text} {saying.time:.1f} s')
 
     def extend(self, other: Verdict) -> None:
         """Add what another one counted."""
@@ -98,7 +112,9 @@ class Verdict:
         return [
             _share('P1 recall within 3 s', [d.within(SOON) for d in self.detections], 0.6),
             _share('P1 recall within 10 s', [d.within(LATER) for d in self.detections], 0.9),
-            self._false_rate(),
+            _rate('P2 false alerts per hour', len(self.false_alerts), self.seconds, 0.2),
+            _rate('P2 ... in scenes without events', self.still_alerts, self.still_seconds, 0.2),
+            _rate('false remarks of the model per hour', len(self.false_remarks), self.seconds),
             self._alerts_per_event(),
             _percentile('P4 time to alert, p50 [s]', delays, 50, 2.0),
             _percentile('P4 time to alert, p95 [s]', delays, 95, 5.0),
@@ -106,22 +122,6 @@ class Verdict:
             self._change(),
             self._talk(),
         ]
-
-    def _false_rate(self) -> Metric:
-        count, hours = len(self.false_alerts), self.seconds / HOUR
-        name, bar = 'P2 false alerts per hour', '<= 0.2'
-        if not hours:
-            return Metric(name, '0', None, None, bar, None)
-        low, high = poisson_interval(count)
-        value = count / hours
-        return Metric(
-            name,
-            f'{count} in {hours:.2f} h',
-            value,
-            (low / hours, high / hours),
-            bar,
-            value <= 0.2,
-        )
 
     def _alerts_per_event(self) -> Metric:
         told = [len(d.alerts) for d in self.detections if d.alerts]
@@ -172,6 +172,16 @@ class Verdict:
             bar,
             self.over_user == 0,
         )
+
+
+def _rate(name: str, count: int, seconds: float, limit: Optional[float] = None) -> Metric:
+    hours, bar = seconds / HOUR, '-' if limit is None else f'<= {limit}'
+    if not hours:
+        return Metric(name, '0', None, None, bar, None)
+    low, high = poisson_interval(count)
+    value, interval = count / hours, (low / hours, high / hours)
+    met = None if limit is None else value <= limit
+    return Metric(name, f'{count} in {hours:.2f} h', value, interval, bar, met)
 
 
 def _told_event(events: Sequence[TrueEvent], watch_id: str, time: float) -> Optional[TrueEvent]:

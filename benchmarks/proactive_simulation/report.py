@@ -46,6 +46,8 @@ def markdown(
         lines += [f'## {name}: by watch', '', *_by_watch(verdict), '']
         if verdict.false_alerts:
             lines += ['False alerts:', '', *(f'* {text}' for text in verdict.false_alerts), '']
+        if verdict.false_remarks:
+            lines += ['False remarks:', '', *(f'* {text}' for text in verdict.false_remarks), '']
     return '\n'.join(lines)
 
 

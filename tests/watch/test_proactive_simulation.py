@@ -4,6 +4,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -13,7 +14,9 @@ from benchmarks.proactive_simulation import nano_home
 from benchmarks.proactive_simulation.assistant import Assistant, Mode
 from benchmarks.proactive_simulation.judge import Verdict
 from benchmarks.proactive_simulation.nano_home import NanoHome
+from benchmarks.proactive_simulation.observer import Alert, Saying
 from benchmarks.proactive_simulation.oracle_session import CAPABILITIES, OracleSession
+from benchmarks.proactive_simulation.recording import TrueEvent, Truth, watch
 from benchmarks.proactive_simulation.report import markdown, picture, table
 from benchmarks.proactive_simulation.video_folder import read_folder, read_truth
 from minicpmo_ros.errors import MediaError
@@ -46,7 +49,9 @@ def test_a_perfect_model_meets_every_bar(play):
     verdict, observer = play()
     metrics = verdict.metrics()
     assert len(verdict.detections) > 20 and len(verdict.effects) >= 6
-    assert all(metric.met for metric in metrics), metrics
+    unjudged = [metric.name for metric in metrics if metric.met is None]
+    assert unjudged == ['P2 ... in scenes without events', 'false remarks of the model per hour']
+    assert all(metric.met for metric in metrics if metric.name not in unjudged), metrics
     assert not observer.warnings
 
 
@@ -68,6 +73,24 @@ def test_an_assistant_that_speaks_over_people_is_seen(play, monkeypatch):
 def test_false_answers_are_false_alerts(play):
     verdict, _ = play(false_yes=0.2)
     assert len(verdict.false_alerts) > 5 and verdict.metrics()[2].met is False
+
+
+def test_a_false_remark_is_counted_and_so_is_an_alert_where_nothing_happens():
+    lamp = watch('lamp', 'the lamp goes off', 'the lamp went off')
+    truth = Truth('scene', 600, [lamp], events=[TrueEvent('lamp', 50.0, 80.0)])
+    sayings = [
+        Saying(1, 60.0, over_user=False, text='The lamp went off.', unasked=True),
+        Saying(2, 300.0, over_user=False, text='The lamp went off.', unasked=True),
+        Saying(3, 400.0, over_user=False, text='The lamp went off.', unasked=False),
+    ]
+    observer = SimpleNamespace(truth=truth, alerts=[], sayings=sayings, answers={}, effects=[])
+    verdict = Verdict()
+    verdict.add(observer)
+    observer.truth, observer.sayings = Truth('still', 600, [lamp]), []
+    observer.alerts = [Alert('lamp', 10.0, False)]
+    verdict.add(observer)
+    assert verdict.false_remarks == ['scene: The lamp went off. 300.0 s']
+    assert (verdict.still_alerts, verdict.still_seconds) == (1, 600.0)
 
 
 def test_a_blind_model_and_one_that_is_not_asked_tell_nothing(play):
