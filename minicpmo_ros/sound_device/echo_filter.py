@@ -21,14 +21,15 @@ FRAME_SAMPLES = 160  # 10 ms
 BINS = FRAME_SAMPLES + 1
 FLOOR = 1e-9
 CONSTRAINT_TURNS = 4
-# Frames over which the powers are averaged that tell whether the filter still fits the room.
+# Frames over which the powers are averaged that tell whether the filter fits the room.
 WATCHED_FRAMES = 8
+# A filter fits that has left less than this share of the power in so many audible frames in a row.
+FITTING_SHARE = 0.25
+FITTING_FRAMES = 20
 # Another room's estimate doubles the power of the echo; the noise of learning adds far less.
 LOST_FACTOR = 1.2
-# Audible frames in a row in which a filter has to add power before it starts anew.
+# Audible frames in a row in which a filter that did fit adds power before it starts anew.
 LOST_FRAMES = 20
-# A filter that has just begun may do so while it learns: 1 s of the robot's sound in frames.
-LEARNING_FRAMES = 100
 AUDIBLE_POWER = 1e-5  # -50 dBFS
 
 
@@ -71,7 +72,7 @@ class EchoFilter:
         self.expected = np.zeros(BINS, np.float32)  # power of the echo in the last rest
         self._previous = np.zeros(FRAME_SAMPLES, np.float32)
         self._microphone_power = self._residual_power = 0.0
-        self._worse = -LEARNING_FRAMES  # audible frames in a row; below zero it still learns
+        self._fitting = self._worse = 0  # audible frames in a row
 
     def process(self, rendered: np.ndarray, microphone: np.ndarray) -> np.ndarray:
         """Return the microphone without echo, float32 [160].
@@ -84,8 +85,8 @@ class EchoFilter:
         self._spectra[0] = np.fft.rfft(frame)
         estimate = np.fft.irfft((self._spectra * self._weights).sum(axis=0))[FRAME_SAMPLES:]
         residual = (microphone - estimate).astype(np.float32)
-        heard = _power(rendered) > AUDIBLE_POWER
-        if self._is_lost(microphone, residual, heard):
+        self._follow_power(microphone, residual)
+        if _power(rendered) > AUDIBLE_POWER and self._is_lost():
             spectra, previous = self._spectra, self._previous
             self.reset()
             self._spectra, self._previous = spectra, previous
@@ -94,18 +95,24 @@ class EchoFilter:
         self._adapt(residual)
         return residual
 
-    def _is_lost(self, microphone: np.ndarray, residual: np.ndarray, heard: bool) -> bool:
-        """Return whether the estimate is another room's, e.g. after the device skipped samples.
-
-        Whatever a person says beside the echo is in both signals, so a filter that fits never
-        makes the microphone louder for long.
-        """
+    def _follow_power(self, microphone: np.ndarray, residual: np.ndarray) -> None:
         share = 1.0 / WATCHED_FRAMES
         self._microphone_power += share * (_power(microphone) - self._microphone_power)
         self._residual_power += share * (_power(residual) - self._residual_power)
+
+    def _is_lost(self) -> bool:
+        """Return whether the estimate has become another room's: the device skipped samples.
+
+        Whatever a person says beside the echo is in both signals, so a filter that fits never
+        makes the microphone louder for long. One that never fitted, because there is no echo or
+        it still learns, has nothing to lose.
+        """
+        if self._fitting < FITTING_FRAMES:
+            fits = self._residual_power < FITTING_SHARE * self._microphone_power
+            self._fitting = self._fitting + 1 if fits else 0
+            return False
         louder = self._residual_power > LOST_FACTOR * self._microphone_power + FLOOR
-        if heard:
-            self._worse = self._worse + 1 if louder or self._worse < 0 else 0
+        self._worse = self._worse + 1 if louder else 0
         return self._worse >= LOST_FRAMES
 
     def _adapt(self, residual: np.ndarray) -> None:
