@@ -63,11 +63,11 @@ def people(seed: int) -> list[np.ndarray]:
 
 def homes(arguments: argparse.Namespace) -> Iterator[NanoHome]:
     """Yield the generated scenes."""
-    clips = people(SEED)
+    clips = people(arguments.seed)
     for index in range(arguments.hours + arguments.empty_hours):
         eventful = index < arguments.hours
         rendered = not arguments.oracle
-        yield NanoHome(SEED + index, arguments.seconds, clips, eventful, rendered)
+        yield NanoHome(arguments.seed + index, arguments.seconds, clips, eventful, rendered)
 
 
 def open_session(
@@ -118,6 +118,7 @@ def main() -> int:
     parser.add_argument('--hours', type=int, default=2, help='scenes in which things happen')
     parser.add_argument('--empty-hours', type=int, default=1, help='scenes without events')
     parser.add_argument('--seconds', type=int, default=3600, help='length of a scene')
+    parser.add_argument('--seed', type=int, default=SEED, help='of the first scene')
     parser.add_argument('--model', type=Path, default=NANO, help='model folder')
     parser.add_argument('--device', default='cpu', help='cpu, cuda or cuda:N')
     parser.add_argument('--jobs', type=int, default=1, help='scenes at a time')

@@ -71,6 +71,7 @@ class Verdict:
     effects: list[Optional[int]] = field(default_factory=list)
     sayings: int = 0
     over_user: int = 0
+    unnoticed: int = 0
 
     def add(self, observer: Observer) -> None:
         """Judge one scene."""
@@ -95,7 +96,8 @@ class Verdict:
             self.effects += [effect.units for effect in observer.effects]
         unasked = [s for s in observer.sayings if s.unasked and s.time >= 0.0]
         self.sayings += len(unasked)
-        self.over_user += sum(saying.over_user for saying in unasked)
+        self.over_user += sum(s.over_user and not s.unnoticed for s in unasked)
+        self.unnoticed += sum(s.unnoticed for s in unasked)
         for saying in unasked:
             told_by = [w.id for w in truth.watches if w.is_reported_by(saying.text)]
             if told_by and _told_event(truth.events, told_by[0], saying.time) is None:
@@ -120,7 +122,12 @@ class Verdict:
             _percentile('P4 time to alert, p95 [s]', delays, 95, 5.0),
             *self._endurance(),
             self._change(),
-            self._talk(),
+            self._begun(
+                'P7 begun over the user, share of what was said unasked', self.over_user, '0'
+            ),
+            self._begun(
+                'P7 ... in the first 0.1 s of speech, which nobody hears yet', self.unnoticed, '-'
+            ),
         ]
 
     def _alerts_per_event(self) -> Metric:
@@ -159,19 +166,13 @@ class Verdict:
         most = float(max(self.effects))
         return Metric(name, str(len(self.effects)), most, None, bar, most <= 2)
 
-    def _talk(self) -> Metric:
-        name, bar = 'P7 begun over the user, share of what was said unasked', '0'
+    def _begun(self, name: str, count: int, bar: str) -> Metric:
         if not self.sayings:
             return Metric(name, '0 / 0', None, None, bar, None)
-        low, high = wilson_interval(self.over_user, self.sayings)
-        return Metric(
-            name,
-            f'{self.over_user} / {self.sayings}',
-            self.over_user / self.sayings,
-            (low / 100, high / 100),
-            bar,
-            self.over_user == 0,
-        )
+        low, high = wilson_interval(count, self.sayings)
+        met = count == 0 if bar == '0' else None
+        share, interval = count / self.sayings, (low / 100, high / 100)
+        return Metric(name, f'{count} / {self.sayings}', share, interval, bar, met)
 
 
 def _rate(name: str, count: int, seconds: float, limit: Optional[float] = None) -> Metric:

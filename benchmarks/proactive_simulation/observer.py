@@ -24,12 +24,14 @@ class Alert:
 class Saying:
     """A turn of the robot. over_user: a person was speaking when it began to sound.
 
+    unnoticed: since so short a time that no detector could have heard it.
     unasked: an event announced, or something the model said by itself.
     """
 
     turn_id: int
     time: float
     over_user: bool
+    unnoticed: bool = False
     text: str = ''
     unasked: bool = False
 
@@ -98,7 +100,8 @@ class Observer:
     def _on_text(self, message: TextDelta) -> None:
         if not self.sayings or self.sayings[-1].turn_id != message.turn_id:
             over = self.truth.is_talking(self.now)
-            self.sayings.append(Saying(message.turn_id, self.now, over))
+            unnoticed = over and not self.truth.can_be_heard(self.now)
+            self.sayings.append(Saying(message.turn_id, self.now, over, unnoticed))
         self.sayings[-1].text += message.delta
 
     def _on_answer(self, message: WatchAnswer) -> None:

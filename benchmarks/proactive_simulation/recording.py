@@ -79,6 +79,10 @@ class Truth:
         """Return whether a person really speaks."""
         return any(talk.begin <= time < talk.end for talk in self.talks)
 
+    def can_be_heard(self, time: float) -> bool:
+        """Return whether a person speaks and has done so for as long as a detector needs."""
+        return any(talk.begin + DETECTION_DELAY <= time < talk.end for talk in self.talks)
+
     def is_detected(self, time: float) -> bool:
         """Return whether the speech detector reports somebody."""
         return any(talk.is_detected(time) for talk in self.talks)

@@ -14,8 +14,9 @@ from typing import Optional
 class Confirmation:
     """Turns answers about one watch into begin and end of a happening.
 
-    It begins when ``needed`` of the last ``window`` answers are yes and ends when so many are no.
-    threshold: P(yes) from which an answer is a yes.
+    It begins when ``needed`` of the last ``window`` answers are yes and ends when so many are a
+    clear no; what lies between leaves things as they are.
+    threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
     memory: answers before a gap of so many seconds say nothing about now.
     """
 
@@ -33,10 +34,19 @@ class Confirmation:
         agreeing = [value for value in self._answers if value >= self.threshold]
         return sum(agreeing) / len(agreeing) if agreeing else math.nan
 
+    def agrees(self, probability: float) -> Optional[bool]:
+        """Return whether an answer is a yes (True) or a clear no (False); None: neither."""
+        if probability >= self.threshold:
+            return True
+        return False if probability <= 1.0 - self.threshold else None
+
     @property
     def in_doubt(self) -> bool:
-        """Return whether the newest answer speaks against what holds: ask again soon."""
-        return bool(self._answers) and (self._answers[-1] >= self.threshold) != self.confirmed
+        """Return whether the newest answer does not fit what holds: ask again soon."""
+        if not self._answers:
+            return False
+        agrees = self.agrees(self._answers[-1])
+        return agrees is not True if self.confirmed else agrees is True
 
     def update(self, probability: float, time: float) -> Optional[bool]:
         """Take an answer; return True at the begin, False at the end, None in between.
@@ -51,8 +61,8 @@ class Confirmation:
         self._answers.append(probability)
         while len(self._answers) > self.window:
             self._answers.popleft()
-        agreeing = sum(value >= self.threshold for value in self._answers)
-        opposing = len(self._answers) - agreeing
+        answers = [self.agrees(value) for value in self._answers]
+        agreeing, opposing = answers.count(True), answers.count(False)
         if not self.confirmed and agreeing >= self.needed:
             self.confirmed = True
             return True

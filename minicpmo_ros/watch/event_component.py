@@ -27,14 +27,14 @@ from minicpmo_ros.watch.event_message import (
 )
 from minicpmo_ros.watch.event_policy import Command, EventPolicy, SpeakCommand
 from minicpmo_ros.watch.event_publisher import EventPublisher, Forward
-from minicpmo_ros.watch.event_record import EventRecord, EventType, Happening, Origin
+from minicpmo_ros.watch.event_record import EventKey, EventRecord, EventType, Happening, Origin
 from minicpmo_ros.watch.event_store import EventStore
 from minicpmo_ros.watch.held_report import HeldReport, HeldReports
 from minicpmo_ros.watch.parameter_set import EventParameters
 from minicpmo_ros.watch.report_component import ReportComponent, ReportListeners
 from minicpmo_ros.watch.room_tracker import RoomTracker
 from minicpmo_ros.watch.schedule import parse_day_span
-from minicpmo_ros.watch.watch import Watch
+from minicpmo_ros.watch.watch import Severity, Watch
 from minicpmo_ros.watch.watch_component import WatchComponent, WatchListeners
 from minicpmo_ros.watch.watch_list import DueReminder
 
@@ -89,7 +89,7 @@ class EventComponent:
             completes=lambda watch, picture, spoken: self._held.complete(
                 watch.id, picture, spoken
             ),
-            ends=lambda key, end: self._perform(self.policy.close(key, end)),
+            ends=self._on_report_end,
             keep=lambda record, picture: self._publisher.keep(record, picture, self._mode()),
             drop=self.store.delete,
             unasked=lambda: self.policy.note_said(self._steady()),
@@ -215,22 +215,39 @@ class EventComponent:
         self, happening: Happening, picture: bytes, spoken: Optional[EventRecord]
     ) -> bool:
         watch = self.watch.watches.get(happening.watch_id)
-        if watch is None or self.watch.is_confirmed(watch, happening.end):
+        if watch is None or not self.watch.is_asked_about(watch):
             return self._open(happening, picture)
-        report = HeldReport(happening, picture, spoken, self._steady())
-        self._refuse(self._held.hold(report))
+        if self.watch.suspect(watch, happening.end):
+            return self._open(happening, picture)
+        # A false alarm about something critical costs less than a late one.
+        believed = watch.severity is Severity.CRITICAL
+        report = HeldReport(happening, picture, spoken, self._steady(), believed)
+        earlier = self._held.hold(report)
+        if believed:
+            return self._open(happening, picture)
+        self._refuse(earlier)
         return False
 
-    def _on_answer(self, watch: Watch, agrees: bool) -> None:
+    def _on_report_end(self, key: EventKey, end: float) -> None:
+        """The model has said it; the event ends with that unless questions tell its end."""
+        if key.watch_id not in self._held and not self.watch.is_true(key.watch_id):
+            self._perform(self.policy.close(key, end))
+
+    def _on_answer(self, watch: Watch, agrees: Optional[bool]) -> None:
         self._refuse(self._held.note_answer(watch.id, agrees))
 
     def _believe(self, report: HeldReport, confidence: float = math.nan) -> None:
         happening = replace(report.happening, confidence=confidence)
-        if self._open(happening, report.picture) and math.isnan(confidence):
+        self._open(happening, report.picture)
+        if math.isnan(confidence):  # nobody answers, so nobody will tell its end
             self._perform(self.policy.close(happening.key, happening.end))
 
     def _refuse(self, report: Optional[HeldReport]) -> None:
-        if report is not None and report.spoken is not None:
+        if report is None:
+            return
+        if report.believed:
+            self._perform(self.policy.close(report.happening.key, self._wall()))
+        elif report.spoken is not None:
             record = replace(report.spoken, is_open=False)
             self._publisher.keep(record, report.picture, self._mode())
 

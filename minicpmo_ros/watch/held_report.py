@@ -22,6 +22,7 @@ class HeldReport:
     """A report about a watch that waits for an answer.
 
     spoken: what is kept if the report is refused: the model did say it. None: nothing.
+    believed: it opened an event already, which is closed if the report is refused.
     since: when it came, on a steady clock [s]. answers, denials: since then.
     """
 
@@ -29,6 +30,7 @@ class HeldReport:
     picture: bytes
     spoken: Optional[EventRecord]
     since: float
+    believed: bool = False
     answers: int = 0
     denials: int = 0
 
@@ -55,13 +57,20 @@ class HeldReports:
         """Return the report about a watch and forget it; None when there is none."""
         return self._held.pop(watch_id, None)
 
-    def note_answer(self, watch_id: str, agrees: bool) -> Optional[HeldReport]:
-        """Take an answer about a watch; return the report that it refuses, if any."""
+    def __contains__(self, watch_id: str) -> bool:
+        """Return whether a report about a watch waits."""
+        return watch_id in self._held
+
+    def note_answer(self, watch_id: str, agrees: Optional[bool]) -> Optional[HeldReport]:
+        """Take an answer about a watch; return the report that it refuses, if any.
+
+        agrees: False for a clear no, None for neither yes nor no.
+        """
         report = self._held.get(watch_id)
         if report is None:
             return None
         report.answers += 1
-        report.denials += not agrees
+        report.denials += agrees is False
         return self.take(watch_id) if report.denials >= DENIALS else None
 
     def take_unanswered(self, now: float) -> list[HeldReport]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 import math
 from pathlib import Path
+from typing import Optional
 
 from rclpy.node import Node
 from std_msgs.msg import Bool, String
@@ -31,7 +32,7 @@ from minicpmo_ros.watch.question_round import QuestionRound
 from minicpmo_ros.watch.restatement import Restatement
 from minicpmo_ros.watch.schedule import time_zone
 from minicpmo_ros.watch.spoken_request import SPOKEN, SpokenRequest
-from minicpmo_ros.watch.watch import Severity, Watch
+from minicpmo_ros.watch.watch import Watch
 from minicpmo_ros.watch.watch_file import load_watch_file
 from minicpmo_ros.watch.watch_list import DueReminder
 from minicpmo_ros.watch.watch_list import WatchList as Watches
@@ -46,13 +47,13 @@ class WatchListeners:
     """Called with what the watches bring about.
 
     due: a reminder's time has come. answered: a watch began (True) or ended (False) to be true,
-    with its confirmation and the answer. agreed: every answer, and whether it is a yes; called
-    before ``answered``. cancelled: a watch is over.
+    with its confirmation and the answer. agreed: every answer, whether it is a yes or a clear no
+    (None: neither); called before ``answered``. cancelled: a watch is over.
     """
 
     due: Callable[[DueReminder], None]
     answered: Callable[[Watch, bool, Confirmation, WatchAnswer], None]
-    agreed: Callable[[Watch, bool], None]
+    agreed: Callable[[Watch, Optional[bool]], None]
     cancelled: Callable[[Watch], None]
 
 
@@ -104,18 +105,19 @@ class WatchComponent:
         """Return whether the model can be asked, and told, about watches."""
         return self._asking.supported
 
-    def is_confirmed(self, watch: Watch, seen: float) -> bool:
-        """Return whether a report about a watch can be believed; if not, it is asked about next.
-
-        A critical one always is: a false alarm costs less than a missed one. So is every report
-        that the model cannot be asked about.
-
-        :param seen: what the report is about [s since 1970].
-        """
+    def is_asked_about(self, watch: Watch) -> bool:
+        """Return whether the model answers questions about a watch."""
         asks = self.asks and self.camera and self._parameters().questions_per_unit > 0
-        if not asks or watch.severity is Severity.CRITICAL:
-            return True
+        return asks and self.watches.get(watch.id) is not None
+
+    def suspect(self, watch: Watch, seen: float) -> bool:
+        """Take a report of a moment [s since 1970] like a yes; return whether it is true now."""
         return self._confirmation(watch).suspect(seen)
+
+    def is_true(self, watch_id: str) -> bool:
+        """Return whether the answers say that what a watch waits for is there."""
+        confirmation = self._asking.confirmations.get(watch_id)
+        return confirmation is not None and confirmation.confirmed
 
     def save(self) -> None:
         """Store the watches and whether the camera is on; a failure is logged once."""
@@ -271,7 +273,7 @@ class WatchComponent:
         confirmation = self._confirmation(watch)
         seen = seconds_of(message.evidence_end)
         change = confirmation.update(message.probability, seen)
-        self._listeners.agreed(watch, message.probability >= confirmation.threshold)
+        self._listeners.agreed(watch, confirmation.agrees(message.probability))
         if change is not None or confirmation.confirmed:
             self._listeners.answered(watch, confirmation.confirmed, confirmation, message)
 

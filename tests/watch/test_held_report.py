@@ -121,9 +121,36 @@ def test_a_suspicion_that_was_there_already_confirms_at_once(home):
     assert [e.watch_id for e in home.opened()] == ['lamp']
 
 
-def test_a_critical_report_is_believed_at_once(home):
-    home.report('Someone has fallen.')
+def test_a_critical_report_is_believed_at_once_and_its_end_comes_by_answers(home):
+    home.report('Someone has fallen.', turn=7)
     assert [e.watch_id for e in home.opened()] == ['fall']
+    home.answer(0.5, 'fall')
+    home.report('Someone has fallen.', turn=8)
+    for _ in range(3):
+        home.answer(0.9, 'fall')
+        home.answer(0.5, 'fall')
+    home.answer(0.1, 'fall')
+    assert len(home.opened()) == 1 and home.events[-1].type != ProactiveEvent.CLOSED
+    home.answer(0.1, 'fall')
+    assert len(home.opened()) == 1 and home.events[-1].type == ProactiveEvent.CLOSED
+
+
+def test_a_critical_report_that_is_denied_is_over_but_wants_acknowledgement(home):
+    home.report('Someone has fallen.')
+    home.answer(0.1, 'fall')
+    home.answer(0.1, 'fall')
+    assert [e.type for e in home.events] == [ProactiveEvent.OPENED, ProactiveEvent.CLOSED]
+    assert home.events[-1].acknowledgement_required and not home.events[-1].acknowledged
+
+
+def test_a_report_about_what_is_known_does_not_end_it(home):
+    home.answer(0.9)
+    home.answer(0.9)
+    home.report()
+    assert [e.type for e in home.events].count(ProactiveEvent.CLOSED) == 0
+    home.answer(0.1)
+    home.answer(0.1)
+    assert [e.type for e in home.events].count(ProactiveEvent.CLOSED) == 1
 
 
 def test_without_answers_the_model_is_believed_after_a_while(home):

@@ -50,7 +50,11 @@ def test_a_perfect_model_meets_every_bar(play):
     metrics = verdict.metrics()
     assert len(verdict.detections) > 20 and len(verdict.effects) >= 6
     unjudged = [metric.name for metric in metrics if metric.met is None]
-    assert unjudged == ['P2 ... in scenes without events', 'false remarks of the model per hour']
+    assert unjudged == [
+        'P2 ... in scenes without events',
+        'false remarks of the model per hour',
+        'P7 ... in the first 0.1 s of speech, which nobody hears yet',
+    ]
     assert all(metric.met for metric in metrics if metric.name not in unjudged), metrics
     assert not observer.warnings
 
@@ -67,7 +71,7 @@ def test_an_assistant_that_speaks_over_people_is_seen(play, monkeypatch):
 
     monkeypatch.setattr(Truth, 'is_detected', lambda truth, time: False)
     verdict, _ = play()
-    assert verdict.over_user > 0 and verdict.metrics()[-1].met is False
+    assert verdict.over_user > 0 and verdict.metrics()[-2].met is False
 
 
 def test_false_answers_are_false_alerts(play):
