@@ -159,7 +159,7 @@ class InferenceNode(LifecycleNode):
         callbacks = WorkerCallbacks(begin, self._on_outcome, self._on_failure, answer)
         vision = capabilities.vision
         self._worker = InferenceWorker(session, queue, callbacks, time.monotonic, vision)
-        self._worker.begin_rule.patience = self.parameters.begin_patience
+        self._worker.begin_rule.follow(self.parameters)
         self._requests.attach(self._worker, capabilities)
 
     def _make_session(self) -> Session:
@@ -170,7 +170,7 @@ class InferenceNode(LifecycleNode):
         self._conversation.asked_window = parameters.asked_window
         self._requests.set_share(parameters.question_share)
         if self._worker is not None:
-            self._worker.begin_rule.patience = parameters.begin_patience
+            self._worker.begin_rule.follow(parameters)
         if 'instruction' in changed and self._worker is not None:
             options = session_options(parameters)
             backend, instruction = self._backend, parameters.instruction or None

@@ -145,7 +145,7 @@ class Assistant:
         self._worker = InferenceWorker(
             session, UnitQueue(), callbacks, self._clock, threaded=False
         )
-        self._worker.begin_rule.patience = parameters.begin_patience
+        self._worker.begin_rule.follow(parameters)
         requests.attach(self._worker, capabilities)
 
     def _begin_events(self, folder: Path) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-import math
 import threading
 from typing import Optional
 
@@ -15,8 +14,6 @@ from minicpmo_ros.inference.turn_tracker import TurnOutput, TurnTracker
 from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit
 
-# Share of a unit with detected speech that counts as somebody having spoken.
-SPOKEN_FRACTION = 0.1
 NANOSECONDS = 1e9
 
 
@@ -52,9 +49,7 @@ class Conversation:
         """Remember in which epoch the model begins a unit, and whether somebody spoke in it."""
         with self._lock:
             self._step_epoch = self.gate.current
-            fraction = unit.speech_fraction
-            unknown = math.isnan(fraction)
-            if unit.user_speaking or unknown or fraction >= SPOKEN_FRACTION:
+            if unit.has_speech:
                 self._last_speech = unit.end
 
     def finish_unit(self, outcome: UnitOutcome) -> Optional[TurnOutput]:

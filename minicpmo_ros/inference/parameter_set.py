@@ -146,6 +146,11 @@ class InferenceParameters:
         60.0,
         unit='s',
     )
+    unasked_turns: bool = parameter(
+        True,
+        'the model may speak of its own accord; false: it answers, within asked_window of speech, '
+        'and says announcements, and watches are told by the events node alone',
+    )
     question_share: float = parameter(
         0.2,
         'time that yes-or-no questions of watches may take per second; they are asked only when '

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
+import math
 from typing import Optional
 
 import numpy as np
+
+# Share of a unit with detected speech that counts as somebody having spoken.
+SPOKEN_FRACTION = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class PendingUnit:
     user_speaking: bool = False
     speech_fraction: float = float('nan')
     images_dropped: int = 0
+
+    @property
+    def has_speech(self) -> bool:
+        """Return whether somebody spoke in it, which counts as so when nobody can tell."""
+        unknown = math.isnan(self.speech_fraction)
+        return self.user_speaking or unknown or self.speech_fraction >= SPOKEN_FRACTION
 
     def without_images(self, keep: Optional[int] = 0) -> PendingUnit:
         """Return the unit with only its ``keep`` newest pictures; None keeps all."""

@@ -197,8 +197,11 @@ class InferenceWorker:
         pending, shedding = prepared.pending, prepared.shedding
         self._callbacks.started(pending)
         listens = self.begin_rule.forces_listening(pending, self._turn_open)
+        waits = self.begin_rule.waits_for_request(pending, self._turn_open)
         if job.announcement and not listens and not self._turn_open:
             self._say(job.announcement)
+        else:
+            listens = listens or waits
         result = self._step(prepared.unit(self._next_index, listens, job.notes))
         self._next_index += 1
         self._last_unit, self._turn_open = pending, result.turn_open

@@ -68,9 +68,10 @@ class Rig:
         self.worker = InferenceWorker(self.session, UnitQueue(), callbacks, time.monotonic)
         self.worker.budget.share = 1.0
 
-    def unit(self, speaking=False, images=()):
+    def unit(self, speaking=False, images=(), **given):
         count = len(self.outcomes)
-        self.worker.put(PendingUnit(count, SILENCE, 0, 1, 0.0, images, user_speaking=speaking))
+        given['user_speaking'] = speaking
+        self.worker.put(PendingUnit(count, SILENCE, 0, 1, 0.0, images, **given))
         self.wait(lambda: len(self.outcomes) > count)
 
     def wait(self, condition, seconds=10.0):
@@ -172,6 +173,17 @@ def test_an_announcement_does_not_outlive_a_pause_a_reset_or_a_turn(make_rig):
     rig.worker.announce('Dinner is ready.')
     rig.unit()
     assert rig.outcomes[-1].result.given_words
+
+
+def test_without_unasked_turns_an_announcement_is_said_all_the_same(make_rig):
+    rig = make_rig()
+    rig.worker.begin_rule.unasked_turns = False
+    rig.unit(speech_fraction=0.0)
+    assert [unit.force_listen for unit in rig.session.units] == [True]
+    rig.worker.announce('Dinner is ready.')
+    rig.unit(speech_fraction=0.0)
+    assert rig.outcomes[-1].result.given_words
+    assert [unit.force_listen for unit in rig.session.units] == [True, False]
 
 
 def test_a_sentence_that_cannot_be_said_costs_no_unit(make_rig):
