@@ -42,11 +42,8 @@ class Confirmation:
 
     @property
     def in_doubt(self) -> bool:
-        """Return whether the newest answer does not fit what holds: ask again soon."""
-        if not self._answers:
-            return False
-        agrees = self.agrees(self._answers[-1])
-        return agrees is not True if self.confirmed else agrees is True
+        """Return whether the newest answer speaks against what holds: ask again soon."""
+        return bool(self._answers) and self.agrees(self._answers[-1]) is (not self.confirmed)
 
     def update(self, probability: float, time: float) -> Optional[bool]:
         """Take an answer; return True at the begin, False at the end, None in between.

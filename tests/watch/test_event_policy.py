@@ -273,4 +273,5 @@ def test_answers_of_long_ago_confirm_nothing():
     assert confirmation.update(0.9, 0.0) is None and confirmation.in_doubt
     assert confirmation.update(0.9, 100.0) is None
     assert confirmation.update(0.9, 101.0) is True and not confirmation.in_doubt
-    assert confirmation.update(0.1, 102.0) is None and confirmation.in_doubt
+    assert confirmation.update(0.5, 102.0) is None and not confirmation.in_doubt
+    assert confirmation.update(0.1, 103.0) is None and confirmation.in_doubt
