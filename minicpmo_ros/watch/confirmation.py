@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""k of n: one answer is no event."""
+"""k of n: one answer is no event, and the less so the more answers contradicted each other."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from dataclasses import dataclass, field
 import math
 from typing import Optional
 
+# A watch whose answers contradict each other never needs more than so many yes beyond ``needed``.
+MOST_EXTRA = 4
+
 
 @dataclass
 class Confirmation:
     """Turns answers about one watch into begin and end of a happening.
 
     It begins when ``needed`` of the last ``window`` answers are yes and ends when so many are a
-    clear no; what lies between leaves things as they are.
+    clear no; what lies between leaves things as they are. A yes that a clear no contradicts is a
+    false start; every one that is remembered makes both numbers one higher for the begin. A sight
+    that the model takes now for this and now for that tells nothing, however sure it sounds.
     threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
-    memory: answers before a gap of so many seconds say nothing about now.
+    memory: answers before a gap of so many seconds say nothing about now, nor do false starts of
+        longer ago.
     """
 
     needed: int = 2
@@ -27,6 +33,8 @@ class Confirmation:
     confirmed: bool = False
     _answers: deque[float] = field(default_factory=deque)
     _last: float = -math.inf
+    _leaning: Optional[bool] = None
+    _false_starts: deque[float] = field(default_factory=deque)
 
     @property
     def confidence(self) -> float:
@@ -56,12 +64,15 @@ class Confirmation:
             self._answers.clear()
         self._last = time
         self._answers.append(probability)
-        while len(self._answers) > self.window:
+        self._note_false_start(self.agrees(probability), time)
+        extra = 0 if self.confirmed else self._extra
+        while len(self._answers) > self.window + extra:
             self._answers.popleft()
         answers = [self.agrees(value) for value in self._answers]
         agreeing, opposing = answers.count(True), answers.count(False)
-        if not self.confirmed and agreeing >= self.needed:
+        if not self.confirmed and agreeing >= self.needed + extra:
             self.confirmed = True
+            self._false_starts.clear()
             return True
         if self.confirmed and opposing >= self.needed and agreeing < self.needed:
             self.confirmed = False
@@ -73,7 +84,20 @@ class Confirmation:
         self.update(self.threshold, time)
         return self.confirmed
 
+    @property
+    def _extra(self) -> int:
+        return min(len(self._false_starts), MOST_EXTRA)
+
+    def _note_false_start(self, agrees: Optional[bool], time: float) -> None:
+        while self._false_starts and time - self._false_starts[0] > self.memory:
+            self._false_starts.popleft()
+        if agrees is False and self._leaning and not self.confirmed:
+            self._false_starts.append(time)
+        if agrees is not None:
+            self._leaning = agrees
+
     def reset(self) -> None:
         """Forget all answers."""
-        self.confirmed, self._last = False, -math.inf
+        self.confirmed, self._last, self._leaning = False, -math.inf, None
         self._answers.clear()
+        self._false_starts.clear()

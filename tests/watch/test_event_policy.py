@@ -218,12 +218,17 @@ def test_records_survive_being_written_down():
     [
         ([0.9, 0.1, 0.1, 0.9, 0.1], {}),
         ([0.9, 0.9], {1: True}),
-        ([0.9, 0.1, 0.8], {2: True}),
+        ([0.9, 0.5, 0.8], {2: True}),
         ([0.9, 0.9, 0.1, 0.9, 0.9], {1: True}),
         ([0.9, 0.9, 0.1, 0.1], {1: True, 3: False}),
         ([0.9, math.nan, math.nan, 0.9], {3: True}),
         ([0.9, 0.9, 0.5, 0.5, 0.4, 0.6], {1: True}),  # neither yes nor a clear no
         ([0.9, 0.9, 0.1, 0.5, 0.1], {1: True, 4: False}),
+        ([0.9, 0.1, 0.9, 0.9], {3: True}),  # after a false start three of four
+        ([0.9, 0.1, 0.9, 0.1, 0.9, 0.9, 0.1, 0.9, 0.9], {}),  # and ever more
+        ([0.9, 0.1, 0.9, 0.1, 0.9, 0.9, 0.9], {6: True}),
+        ([*([0.9, 0.1, 0.1] * 9), *([0.9] * 5)], {}),  # six of seven at most
+        ([*([0.9, 0.1, 0.1] * 9), *([0.9] * 6)], {32: True}),
     ],
 )
 def test_two_of_three_answers_begin_and_end_a_happening(answers, changes):

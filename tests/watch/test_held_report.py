@@ -112,6 +112,8 @@ def test_one_wrong_no_does_not_refuse_it(home):
     home.report()
     home.answer(0.1)
     home.answer(0.9)
+    assert not home.opened()
+    home.answer(0.9)
     assert [e.watch_id for e in home.opened()] == ['lamp']
 
 
