@@ -54,7 +54,7 @@ LINES = (
     Line(56.2, 'unaddressed', 'They painted the bridge green.', VISITOR, level=-6.0),
     Line(81.1, 'speech', 'Hi there.', intent='hello'),
     Line(87.1, 'speech', 'Do you know a good story?', intent='tell_story'),
-    Line(91.3, 'speech', 'Is the lamp on now?', intent='is_lamp_on'),
+    Line(91.3, 'speech', 'What room are you in?', intent='where_are_you'),
     Line(112.2, 'speech', 'Thanks very much.', intent='thank_you'),
     Line(116.2, 'speech', 'Good night to you.', intent='good_night'),
 )
