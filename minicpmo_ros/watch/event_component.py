@@ -215,9 +215,8 @@ class EventComponent:
         self, happening: Happening, picture: bytes, spoken: Optional[EventRecord]
     ) -> bool:
         watch = self.watch.watches.get(happening.watch_id)
-        if watch is None or not self.watch.is_asked_about(watch):
-            return self._open(happening, picture)
-        if self.watch.suspect(watch, happening.end):
+        asked = watch is not None and self.watch.asks_now
+        if not asked or self.watch.suspect(watch, happening.end):
             return self._open(happening, picture)
         # A false alarm about something critical costs less than a late one.
         believed = watch.severity is Severity.CRITICAL

@@ -105,10 +105,10 @@ class WatchComponent:
         """Return whether the model can be asked, and told, about watches."""
         return self._asking.supported
 
-    def is_asked_about(self, watch: Watch) -> bool:
-        """Return whether the model answers questions about a watch."""
-        asks = self.asks and self.camera and self._parameters().questions_per_unit > 0
-        return asks and self.watches.get(watch.id) is not None
+    @property
+    def asks_now(self) -> bool:
+        """Return whether questions are put: it can be asked, may look, and is meant to."""
+        return self.asks and self.camera and self._parameters().questions_per_unit > 0
 
     def suspect(self, watch: Watch, seen: float) -> bool:
         """Take a report of a moment [s since 1970] like a yes; return whether it is true now."""
@@ -145,7 +145,7 @@ class WatchComponent:
         if text:
             self.note(text)
         self._asking.round.per_unit = parameters.questions_per_unit
-        if may_ask and self.camera and parameters.questions_per_unit:
+        if may_ask and self.asks_now:
             for watch in self._asking.round.next(active, self._in_doubt):
                 self._questions.publish(WatchQuestion(watch_id=watch.id, question=watch.question))
 
