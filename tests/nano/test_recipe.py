@@ -71,17 +71,18 @@ def test_a_finished_model_can_be_taught_more(
         vision=nothing,
         symbolic=nothing,
         language=nothing,
-        hearing=Schedule(6, 2, 1e-3, 7),  # some of the batches have no sound
+        shards=0,
+        pictures=0,
         start=made.model,
     )
     make(recipe, place)
+    assert list(json.loads(place.record.read_text())) == ['tokenizer', 'pools', 'joint', 'export']
     before, after = (load_file(p.model / 'model.safetensors') for p in (made, place))
-    same = {name for name in before if torch.equal(before[name], after[name])}
-    assert {name for name in before if name.startswith(('vpm.', 'resampler.'))} <= same
-    for part in ('apm.', 'audio_projection_layer.', 'llm.'):
-        changed = {name for name in before if name.startswith(part)} - same
-        assert changed, part
-        assert all((before[name] - after[name]).abs().max() < 0.05 for name in changed)
+    parts = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', 'llm.')
+    for part in parts:  # all of them learn, none is far away after two steps
+        names = [name for name in before if name.startswith(part)]
+        moved = [float((before[n].float() - after[n].float()).abs().max()) for n in names]
+        assert 0 < max(moved) < 0.05, part
 
 
 def test_the_weights_fit_into_25_megabytes(made: Place) -> None:

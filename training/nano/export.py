@@ -12,16 +12,13 @@ import torch
 from minicpmo.checkpoint import save_model
 from minicpmo.model import OmniModel
 from training.nano.size import NANO
-from training.nano.stream import load_encoders
 from training.nano.warm_start import SHIPPED
 
 
 def trained_model(run: Path) -> OmniModel:
-    """Return the model with the weights of all stages of a run, without the training heads."""
-    _, vision = load_encoders(run)
-    heard = torch.load(run / 'hearing.pt', map_location='cpu', weights_only=True)['model']
-    weights = {**vision.state_dict(), **heard}
-    weights = {name: value for name, value in weights.items() if name.startswith(SHIPPED)}
+    """Return the model that the last stage of a run left, without the training heads."""
+    learned = torch.load(run / 'joint.pt', map_location='cpu', weights_only=True)['model']
+    weights = {name: value for name, value in learned.items() if name.startswith(SHIPPED)}
     vocabulary = weights['llm.lm_head.weight'].shape[0]
     model = OmniModel(replace(NANO, llm=replace(NANO.llm, vocab_size=vocabulary)))
     model.load_state_dict(weights, strict=True)

@@ -157,26 +157,6 @@ class Household:
         del self._due[name]
 
 
-class StillHousehold(Household):
-    """One room in which nothing ever changes."""
-
-    @classmethod
-    def showing(cls, rng: np.random.Generator, state: SceneState) -> StillHousehold:
-        """Return a home whose camera always sees ``state``."""
-        layouts = [random_layout(int(rng.integers(*TRAINING_SEEDS)))]
-        return cls(rng, Pace(0.0, 0.0, (1, 2)), layouts, state)
-
-    def move_to(self, room: str, unit: int) -> None:
-        """Stay."""
-
-    def open_watch(self, name: str, unit: int) -> None:
-        """Let nothing happen."""
-
-    def step(self, unit: int, watches: tuple[str, ...], quiet: bool) -> SceneState:
-        """Return the same scene in every unit."""
-        return self.state
-
-
 def _fulfil(state: SceneState, name: str) -> SceneState:
     """Return the scene with the watched thing happening."""
     changes = {

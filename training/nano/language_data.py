@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Sequence_
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 import torch
@@ -91,12 +92,15 @@ class SequenceWriter:
         questions: Sequence_[Question] = (),
         learned: bool = True,
         sighted: bool = False,
+        known_past: bool = False,
     ) -> Sequence:
         """Return units ``first`` to ``first + units`` with what was said before as text.
 
         questions: asked behind the last unit, about its picture.
         learned: the decisions of the units are targets.
         sighted: every unit has its picture; otherwise a few sequences have none.
+        known_past: nothing but what was said has happened before; otherwise the decisions of the
+            first units, whose cause may lie there, are no targets.
         """
         self._ids: list[int] = []
         self._targets: list[int] = []
@@ -107,7 +111,7 @@ class SequenceWriter:
         self._embeddings: list[Tensor] = []
         self._extend(self._prompt_ids(stream, first))
         ends = []
-        begun = first > 0 or bool(stream.previous)
+        begun = not known_past and (first > 0 or bool(stream.previous))
         open_before = _open_turn(stream, first)
         with_pictures = sighted or bool(questions) or rng.random() < 0.97
         noted = rng.random() < _NOTED_SHARE
@@ -263,17 +267,26 @@ class StreamFolder:
         """Return a random cut of a random stream; those with rare events are used most."""
         while True:
             stream = self.streams[int(rng.integers(len(self.streams)))]
-            last = max(0, len(stream.texts) - WINDOW_UNITS)
-            first = 0 if rng.random() < 0.08 else int(rng.integers(0, last + 1))
-            judged = range(first + _BLIND_UNITS, min(first + WINDOW_UNITS, len(stream.texts)))
-            share = _SILENT_SHARE
-            if any(_begins_unasked(stream, unit) for unit in judged):
-                share = 1.0
-            elif any(stream.texts[unit] for unit in judged):
-                share = _ASKED_SHARE
-            if rng.random() < share:
-                questions = _questions(stream, first, rng)
-                return writer.write(stream, first, WINDOW_UNITS, rng, questions)
+            cut = draw_cut(rng, stream, writer)
+            if cut is not None:
+                return cut
+
+
+def draw_cut(
+    rng: np.random.Generator, stream: Stream, writer: SequenceWriter
+) -> Optional[Sequence]:
+    """Return a random cut of a stream, or None if so little happens in it that it is not used."""
+    last = max(0, len(stream.texts) - WINDOW_UNITS)
+    first = 0 if rng.random() < 0.08 else int(rng.integers(0, last + 1))
+    judged = range(first + _BLIND_UNITS, min(first + WINDOW_UNITS, len(stream.texts)))
+    share = _SILENT_SHARE
+    if any(_begins_unasked(stream, unit) for unit in judged):
+        share = 1.0
+    elif any(stream.texts[unit] for unit in judged):
+        share = _ASKED_SHARE
+    if rng.random() >= share:
+        return None
+    return writer.write(stream, first, WINDOW_UNITS, rng, _questions(stream, first, rng))
 
 
 def _questions(stream: Stream, first: int, rng: np.random.Generator) -> list[Question]:

@@ -38,6 +38,7 @@ class LanguageTrainee(nn.Module):
     """Language model as it ships, plus heads that are thrown away afterwards.
 
     middle: what each layer gave in the last forward pass, float [batch, rows, hidden] each.
+    row_noise: added to encoder rows in training, relative to their size.
 
     What the picture shows must be known at the end of a unit's input after half of the layers, so
     that the next one can read it from there; what a question asks and what it is about after all
@@ -46,6 +47,7 @@ class LanguageTrainee(nn.Module):
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
+        self.row_noise = _ROW_NOISE
         self.llm = LanguageModel(replace(NANO.llm, vocab_size=vocabulary))
         hidden = NANO.llm.hidden_size
         self.request_head = nn.Linear(hidden, len(INTENT_NAMES) + 1)
@@ -92,7 +94,7 @@ class LanguageTrainee(nn.Module):
         rows = batch['embeddings'].to(embeddings)
         if self.training:  # the same few thousand rows come again and again
             size = rows.square().mean(-1, keepdim=True).sqrt()
-            rows = rows + _ROW_NOISE * size * torch.randn_like(rows)
+            rows = rows + self.row_noise * size * torch.randn_like(rows)
         embeddings = embeddings.flatten(0, 1).index_copy(0, batch['rows'], rows)
         hidden = self.llm(embeddings.view(shape)).flatten(0, 1)
         return hidden, hidden[batch['ends']]
@@ -204,7 +206,7 @@ def train(
     trainer = Trainer('language', model, run, schedule)
     folder, writer = StreamFolder(streams), SequenceWriter(tokenizer)
     seed = (schedule.seed, trainer.first)
-    questions = PictureQuestions(PictureBank(streams / PICTURES), writer)
+    questions = PictureQuestions(PictureBank.read(streams / PICTURES), writer)
     return trainer.fit(
         real_batches(folder, writer, schedule.batch_size, seed, questions, question_share),
         weighted,

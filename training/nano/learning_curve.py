@@ -20,7 +20,7 @@ _SHOWN = {
     'vision': ('people', 'fallen', 'ball', 'cube', 'cup'),
     'language_symbolic': ('accuracy', 'request_accuracy', 'scene_accuracy'),
     'language': ('accuracy', 'request_accuracy', 'scene_accuracy', 'question_accuracy'),
-    'hearing': ('accuracy', 'request_accuracy', 'question_accuracy'),
+    'joint': ('phone_accuracy', 'short_accuracy', 'short_request_accuracy', 'long_accuracy'),
 }
 
 Curve = list[dict[str, float]]

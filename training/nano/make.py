@@ -19,14 +19,15 @@ import torch
 
 from training.nano import (
     audio_training,
-    hearing_training,
+    joint_training,
     language_pretraining,
     language_training,
     stream,
     vision_training,
 )
 from training.nano.export import export
-from training.nano.hearing_data import Material
+from training.nano.joint_store import StoreSize
+from training.nano.joint_training import JointPlan
 from training.nano.language_training import PICTURES
 from training.nano.picture_question import write_pictures
 from training.nano.pool_stage import write_training_pool
@@ -46,6 +47,7 @@ class Recipe:
     shards, scripts, units: files of streams, conversations in each, seconds in each of those.
     pictures: how many are drawn for questions about them; question_share: of the batches of the
         language stage that hold such questions only.
+    plan: what the batches of the joint stage are made of.
     noise_seconds: how much of every kind of noise is made.
     start: folder of a finished model to begin with, None begins with random weights.
     """
@@ -54,7 +56,8 @@ class Recipe:
     vision: Schedule
     symbolic: Schedule
     language: Schedule
-    hearing: Schedule
+    joint: Schedule
+    plan: JointPlan = JointPlan()
     pool_share: float = 1.0
     pool_seed: int = 1
     shards: int = 20
@@ -73,32 +76,37 @@ FULL = Recipe(
     vision=Schedule(5000, 32, 7e-4, 2, 200),
     symbolic=Schedule(1000, 16, 8e-4, 5, 100),
     language=Schedule(4000, 3, 8e-4, 3, 50),
-    hearing=Schedule(1000, 12, 3e-4, 7, 50, 0.01),
+    joint=Schedule(3000, 240, 1e-3, 9, 60, 0.01),
     shards=44,
 )
+_NOTHING = Schedule(0, 1, 1e-3, 1)
 CONTINUED = replace(
     FULL,
-    audio=Schedule(3750, 16, 1e-3, 11, 80, 0.01),
-    vision=Schedule(1050, 32, 1e-3, 2, 60),
-    symbolic=Schedule(0, 16, 8e-4, 5),
-    language=Schedule(3200, 8, 1.1e-3, 3, 60),
-    hearing=Schedule(0, 12, 3e-4, 7),
-    question_share=0.25,
-    pictures=3000,
-    shards=114,
-    scripts=8,
+    audio=_NOTHING,
+    vision=_NOTHING,
+    symbolic=_NOTHING,
+    language=_NOTHING,
+    shards=0,
+    pictures=0,
 )
-"""A finished model hears, sees and talks already; it learns to do all of it better.
-
-As tried so far; the model card tells what it gave and what to change.
-"""
+"""A finished model hears, sees and talks already: all its parts go on together."""
 
 TINY = Recipe(
     audio=Schedule(2, 2, 1e-3, 1),
     vision=Schedule(2, 2, 1e-3, 2),
     symbolic=Schedule(2, 2, 1e-3, 5),
     language=Schedule(2, 2, 1e-3, 3),
-    hearing=Schedule(2, 2, 1e-3, 7),
+    joint=Schedule(2, 4, 1e-3, 9),
+    plan=JointPlan(
+        cuts=1,
+        asked=2,
+        questions=1,
+        workers=1,
+        first_samples=12,
+        units=30,
+        noise_seconds=2,
+        store=StoreSize(4, 20, 200, 100),
+    ),
     pool_share=0.001,
     shards=1,
     scripts=1,
@@ -119,10 +127,13 @@ class Place:
 
 
 def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], dict | None]]]:
-    """Return for every stage, in order, its settings and what runs it."""
+    """Return for every stage, in order, its settings and what runs it.
+
+    Stages that would do nothing are left out.
+    """
     pools, streams = place.cache / 'utterance', place.cache / 'stream'
     pictures = streams / PICTURES
-    return {
+    result = {
         'tokenizer': ({}, lambda: write_tokenizer(place.model)),
         'pools': (
             {'seed': recipe.pool_seed, 'share': recipe.pool_share},
@@ -167,15 +178,24 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
                 streams, place.run, recipe.language, recipe.question_share
             ),
         ),
-        'hearing': (
-            asdict(recipe.hearing),
-            lambda: hearing_training.train(
-                Material(pools / 'training', streams, pictures, place.model, recipe.noise_seconds),
+        'joint': (
+            {**asdict(recipe.joint), 'cuts': recipe.plan.cuts, 'asked': recipe.plan.asked},
+            lambda: joint_training.train(
+                pools / 'training',
                 place.run,
-                recipe.hearing,
+                recipe.joint,
+                recipe.plan,
+                place.model,
+                recipe.start,
             ),
         ),
         'export': ({}, lambda: export(place.run, place.model)),
+    }
+    counts = ('steps', 'conversations', 'pictures')
+    return {
+        name: (settings, run)
+        for name, (settings, run) in result.items()
+        if 0 not in {settings.get(count) for count in counts}
     }
 
 

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Optional
+
 import torch
 from torch import Tensor
 
@@ -27,26 +30,33 @@ def _warped(factor: float) -> Tensor:
 _WARPED = torch.stack([_warped(float(factor)) for factor in _WARPS])
 
 
-def draw_filters(batch: int) -> Tensor:
+def draw_filters(batch: int, device: torch.device | str = 'cpu') -> Tensor:
     """Return mel filters [batch, 80, bins], half of them warped at random.
 
     A shorter or longer vocal tract moves all formants; a warped frequency axis does the same
     (Jaitly and Hinton 2013, vocal tract length perturbation).
     """
-    chosen = torch.randint(len(_WARPS), (batch,))
-    plain = torch.full((batch,), len(_WARPS) // 2)
-    return _WARPED[torch.where(torch.rand(batch) < 0.5, chosen, plain)]
+    chosen = torch.randint(len(_WARPS), (batch,), device=device)
+    plain = torch.full((batch,), len(_WARPS) // 2, device=device)
+    drawn = torch.where(torch.rand(batch, device=device) < 0.5, chosen, plain)
+    return _on(str(device))[1][drawn]
 
 
-def log_mel(audio: Tensor, filters: Tensor = _FILTERS) -> Tensor:
+@lru_cache
+def _on(device: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the filters, all warped ones and the window there; copied once."""
+    return _FILTERS.to(device), _WARPED.to(device), _WINDOW.to(device)
+
+
+def log_mel(audio: Tensor, filters: Optional[Tensor] = None) -> Tensor:
     """Return log10 of the mel power, [batch, 80, (samples - 400) // 160 + 1], without floor.
 
-    filters: [80, bins] for all, or [batch, 80, bins].
+    filters: [80, bins] for all, or [batch, 80, bins]; the engine's by default.
     """
-    window = _WINDOW.to(audio.device)
+    plain, _, window = _on(str(audio.device))
     spectrum = torch.stft(audio, FFT_SIZE, HOP, window=window, center=False, return_complex=True)
     power = spectrum.abs().square()
-    mel = torch.matmul(filters.to(audio.device), power)
+    mel = torch.matmul(plain if filters is None else filters.to(audio.device), power)
     return mel.clamp_min(1e-10).log10()
 
 

@@ -8,6 +8,7 @@ everything is about equally frequent, and a few quiet seconds come before the qu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from training.nano.language_data import Sequence, SequenceWriter
 from training.nano.layout import TRAINING_SEEDS, random_layout
 from training.nano.precision import mixed_precision
 from training.nano.progress import Progress
-from training.nano.question import Classes, classes_of, draw_question
+from training.nano.question import classes_of, draw_question
 from training.nano.renderer import attributes
 from training.nano.stream import Stream
 from training.nano.vision_training import (
@@ -60,20 +61,20 @@ def write_pictures(path: Path, vision: VisionTrainee, count: int, seed: int) -> 
     torch.save({'rows': torch.cat(rows), 'classes': torch.tensor(classes)}, path)
 
 
+@dataclass
 class PictureBank:
     """Rows and classes of the pictures that ``write_pictures`` left.
 
     rows: float16 [count, queries, hidden]; classes: int64 [count, 10].
     """
 
-    def __init__(self, path: Path) -> None:
-        pictures = torch.load(path, weights_only=True)
-        self.rows, self.classes = pictures['rows'], pictures['classes']
+    rows: Tensor
+    classes: Tensor
 
-    def draw(self, rng: np.random.Generator) -> tuple[Tensor, Classes]:
-        """Return the rows [queries, hidden] and the classes of one picture."""
-        index = int(rng.integers(len(self.rows)))
-        return self.rows[index], classes_of(self.classes[index].numpy())
+    @classmethod
+    def read(cls, path: Path) -> PictureBank:
+        """Return what the file at ``path`` holds."""
+        return cls(**torch.load(path, weights_only=True))
 
 
 class PictureQuestions:

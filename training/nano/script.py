@@ -182,12 +182,7 @@ def _unit(
     action: Action,
     turn_was_open: bool,
 ) -> ScriptUnit:
-    labels = {
-        'request': 1 + INTENT_NAMES.index(hearing.requests[-1]) if hearing.requests else 0,
-        'talking': int(hearing.talking),
-        'talk_over': int(turn_was_open and hearing.talk_over >= TALK_OVER_SECONDS),
-        **attributes(scene),
-    }
+    labels = unit_labels(scene, hearing, turn_was_open)
     return ScriptUnit(
         scene,
         conversation.household.layout,
@@ -197,3 +192,13 @@ def _unit(
         action.reason,
         labels,
     )
+
+
+def unit_labels(scene: SceneState, hearing: Hearing, turn_was_open: bool) -> dict[str, int]:
+    """Return ``ScriptUnit.labels`` of a unit."""
+    return {
+        'request': 1 + INTENT_NAMES.index(hearing.requests[-1]) if hearing.requests else 0,
+        'talking': int(hearing.talking),
+        'talk_over': int(turn_was_open and hearing.talk_over >= TALK_OVER_SECONDS),
+        **attributes(scene),
+    }

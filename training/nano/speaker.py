@@ -148,7 +148,7 @@ class Speaker:
         return intent if intent.watch is None or self.rng.random() < 0.3 else self._any_intent()
 
     def _any_intent(self) -> Intent:
-        return INTENTS[str(self.rng.choice(_NAMES, p=_SHARES))]
+        return any_intent(self.rng)
 
     def _text(self, kind: str) -> str:
         texts = self.pool.texts(kind)
@@ -181,6 +181,11 @@ class Speaker:
             event = SoundEvent(kind, start, float(self.rng.uniform(1, 12)), -1, level)
         self.sounds.append(event)
         self._background_until = event.end
+
+
+def any_intent(rng: np.random.Generator) -> Intent:
+    """Return a random request; those that need eyes or memory come more often."""
+    return INTENTS[str(rng.choice(_NAMES, p=_SHARES))]
 
 
 def hear(sounds: list[SoundEvent], unit: int, sounding_since: Optional[float]) -> Hearing:

@@ -65,7 +65,7 @@ class StreamWriter:
     def write(self, rng: np.random.Generator, script: Script) -> Stream:
         """Return the stream of one script."""
         units = len(script.units)
-        images, picture = self._pictures(rng, script)
+        images, picture = map(torch.from_numpy, draw_pictures(rng, script))
         mels = [mel[None] for mel in self._mel.stream(self._sound.render(rng, script))]
         with mixed_precision('cpu'):
             rows = self._audio.audio_projection_layer(self._audio.apm.stream(mels))[0]
@@ -82,21 +82,27 @@ class StreamWriter:
             script.previous,
         )
 
-    def _pictures(self, rng: np.random.Generator, script: Script) -> tuple[Tensor, Tensor]:
-        images: list[np.ndarray] = []
-        drawn: dict[tuple, list[int]] = defaultdict(list)
-        picture = []
-        for unit in script.units:
-            known = drawn[unit.layout, unit.state]
-            if len(known) < VARIANTS:
-                known.append(len(images))
-                images.append(
-                    draw_picture(rng, script.layouts[unit.layout], unit.state, PICTURE_SIZES[0])
-                )
-                picture.append(known[-1])
-            else:
-                picture.append(known[int(rng.integers(VARIANTS))])
-        return torch.from_numpy(np.stack(images)), torch.tensor(picture)
+
+def draw_pictures(
+    rng: np.random.Generator, script: Script, size: tuple[int, int] = PICTURE_SIZES[0]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the camera sees in a script.
+
+    Returns:
+        uint8 [n, height, width, 3] and, for every unit, which of them it shows, int64 [units].
+    """
+    images: list[np.ndarray] = []
+    drawn: dict[tuple, list[int]] = defaultdict(list)
+    picture = []
+    for unit in script.units:
+        known = drawn[unit.layout, unit.state]
+        if len(known) < VARIANTS:
+            known.append(len(images))
+            images.append(draw_picture(rng, script.layouts[unit.layout], unit.state, size))
+            picture.append(known[-1])
+        else:
+            picture.append(known[int(rng.integers(VARIANTS))])
+    return np.stack(images), np.array(picture)
 
 
 def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:

@@ -8,37 +8,63 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from minicpmo.config import LanguageConfig
+from training.nano.size import NANO
 
 AUDIO_GAIN = 0.25
 """Brings the audio rows to the size of the other embedding rows when a model is exported."""
 
 SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', 'llm.')
-_SCALED = 'audio_projection_layer.linear2.'
+_LAYER = 'llm.model.layers.'
+_RESULTS = ('.self_attn.o_proj.weight', '.mlp.down_proj.weight')  # of a layer
+SCALED = 'audio_projection_layer.linear2.'
 
 
 def begin_with(trainee: nn.Module, folder: Path) -> None:
     """Copy the shipped weights of a model folder into a trainee; its other heads stay new.
 
+    A trainee with more layers of the language model computes the same at first: the layers in
+    between are copies whose results count nothing yet.
+
     Raises:
         RuntimeError: the folder's sizes differ from the trainee's.
         ValueError: the folder misses a part.
     """
-    weights = load_file(folder / 'model.safetensors')
+    weights = _with_more_layers(load_file(folder / 'model.safetensors'), NANO.llm)
     wanted = {name for name in trainee.state_dict() if name.startswith(SHIPPED)}
     missing = sorted(wanted - weights.keys())
     if missing:
         raise ValueError(f'{folder} has no {missing[0]}; it is no model of this recipe')
     chosen = {name: weights[name].float() for name in wanted}
     for name in chosen:
-        if name.startswith(_SCALED):
+        if name.startswith(SCALED):
             chosen[name] = chosen[name] / AUDIO_GAIN
     trainee.load_state_dict(chosen, strict=False)
+
+
+def _with_more_layers(weights: dict[str, Tensor], config: LanguageConfig) -> dict[str, Tensor]:
+    """Return the weights with the layers spread over all layers of ``config``."""
+    stored = {name: int(name[len(_LAYER) :].split('.')[0]) for name in weights if _LAYER in name}
+    old, new = max(stored.values(), default=-1) + 1, config.num_hidden_layers
+    if not 1 < old < new:
+        return weights
+    spread = {name: value for name, value in weights.items() if name not in stored}
+    places = [layer * (new - 1) // (old - 1) for layer in range(old)]
+    for place in range(new):
+        source = sum(known <= place for known in places) - 1
+        for name in (name for name, layer in stored.items() if layer == source):
+            rest = name[len(f'{_LAYER}{source}') :]
+            copied = place not in places and rest in _RESULTS
+            value = torch.zeros_like(weights[name]) if copied else weights[name]
+            spread[f'{_LAYER}{place}{rest}'] = value
+    return spread
 
 
 def scale_audio_rows(trainee: nn.Module) -> None:
     """Scale the rows of a trained audio stage as they ship."""
     with torch.no_grad():
         for name, parameter in trainee.named_parameters():
-            if name.startswith(_SCALED):
+            if name.startswith(SCALED):
                 parameter *= AUDIO_GAIN
