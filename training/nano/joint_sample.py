@@ -20,6 +20,7 @@ from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.asking import SCENES, Asking
 from training.nano.asking import UNITS as ASKED_UNITS
 from training.nano.audio_window import FRAMES, SoundBank
+from training.nano.audio_window import UNITS as WINDOW_SECONDS
 from training.nano.language_data import Sequence, SequenceWriter, draw_cut
 from training.nano.layout import TRAINING_SEEDS, random_layout
 from training.nano.phone import PHONES
@@ -44,6 +45,7 @@ _LONGEST_PAST = 400
 _FOREGROUND = (*NEAR_SPEECH, 'backchannel')
 _PHONE = {name: index for index, name in enumerate(PHONES)}
 _QUERIES = NANO.query_num
+_WINDOW_ROWS = WINDOW_SECONDS * AUDIO_ROWS
 _DELAY = FIRST_STEP_PADDING / SAMPLE_RATE  # of a stream's frames [s]
 
 
@@ -220,4 +222,21 @@ def _coded(script: Script, picture: np.ndarray, first: int = 0) -> Stream:
 def _plain(sequence: Sequence) -> dict[str, np.ndarray]:
     """Return a sequence as arrays, which travel between processes without file handles."""
     flat = replace(sequence, embeddings=sequence.embeddings[:, 0])
-    return {name: value.numpy() for name, value in vars(flat).items()}
+    return _prepared({name: value.numpy() for name, value in vars(flat).items()})
+
+
+def _prepared(sequence: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return a sequence with the windows and pictures it needs.
+
+    wanted: for every row its place in those windows (0, 1, ..) or those pictures (-1, -2, ..).
+    """
+    codes = sequence['embeddings']
+    heard = codes >= 0
+    windows, window_of = np.unique(codes[heard] // _WINDOW_ROWS, return_inverse=True)
+    shown = -1 - codes[~heard]
+    pictures, picture_of = np.unique(shown // _QUERIES, return_inverse=True)
+    wanted = np.empty_like(codes)
+    wanted[heard] = window_of * _WINDOW_ROWS + codes[heard] % _WINDOW_ROWS
+    wanted[~heard] = -1 - (picture_of * _QUERIES + shown % _QUERIES)
+    kept = {key: value for key, value in sequence.items() if key != 'embeddings'}
+    return {**kept, 'wanted': wanted, 'windows': windows, 'pictures': pictures}

@@ -72,8 +72,8 @@ class SoundRing:
         self.entries[slot] = {
             'size': sample.size,
             'base': base,
-            'cuts': [_prepared(sequence) for sequence in sample.cuts],
-            'short': [_prepared(sequence) for sequence in sample.short],
+            'cuts': sample.cuts,
+            'short': sample.short,
             'classes': sample.classes,
         }
         self.count += 1
@@ -142,6 +142,7 @@ class SampleStore:
     def __init__(
         self, size: StoreSize, units: int, asked_units: int, device: torch.device
     ) -> None:
+        self._long_samples = units * SAMPLE_RATE
         self.long = SoundRing(size.conversations, units, device)
         self.brief = SoundRing(size.askings, asked_units, device)
         counts = (size.pictures, size.other_pictures, size.other_pictures)
@@ -154,7 +155,7 @@ class SampleStore:
     def add(self, sample: Sample) -> None:
         """Take a sample in, in place of the oldest one of its kind."""
         base = self.pictures[sample.size].add(sample.pictures, sample.classes)
-        (self.long if sample.cuts else self.brief).add(sample, base)
+        (self.long if len(sample.audio) == self._long_samples else self.brief).add(sample, base)
 
     def batch(
         self, rng: np.random.Generator, cuts: int, asked: int, questions: int
@@ -219,23 +220,6 @@ class SampleStore:
             result[f'picture.{size}'] = index
             result[f'classes.{size}'] = ring.classes[index] if len(index) else index
         return result, takes
-
-
-def _prepared(sequence: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return a sequence with the windows and pictures it needs.
-
-    wanted: for every row its place in those windows (0, 1, ..) or those pictures (-1, -2, ..).
-    """
-    codes = sequence['embeddings']
-    heard = codes >= 0
-    windows, window_of = np.unique(codes[heard] // _WINDOW_ROWS, return_inverse=True)
-    shown = -1 - codes[~heard]
-    pictures, picture_of = np.unique(shown // _QUERIES, return_inverse=True)
-    wanted = np.empty_like(codes)
-    wanted[heard] = window_of * _WINDOW_ROWS + codes[heard] % _WINDOW_ROWS
-    wanted[~heard] = -1 - (picture_of * _QUERIES + shown % _QUERIES)
-    kept = {key: value for key, value in sequence.items() if key != 'embeddings'}
-    return {**kept, 'wanted': wanted, 'windows': windows, 'pictures': pictures}
 
 
 def layout(
