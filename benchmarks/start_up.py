@@ -17,10 +17,14 @@ from pathlib import Path
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.measurement import print_and_record, summary
+
+if TYPE_CHECKING:
+    import torch
 
 NANO = Path(__file__).resolve().parents[1] / 'model' / 'nano'
 PHASES = ('import', 'load', 'prepare', 'first unit', 'total', 'processor')
@@ -43,8 +47,16 @@ def start(folder: str, options: dict[str, str]) -> dict[str, float | str]:
     marks.append(time.perf_counter())
     phases = dict(zip(PHASES, np.diff(marks).tolist(), strict=False))
     total = marks[-1] - marks[0]
-    runs = engine.capabilities.execution
+    runs = (
+        f'{_hardware(engine.model.device)}, {engine.model.dtype}, {engine.capabilities.execution}'
+    )
     return {**phases, 'total': total, 'processor': time.process_time(), 'runs': runs}
+
+
+def _hardware(device: torch.device) -> str:
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
 
 
 def main() -> None:
@@ -70,6 +82,8 @@ def main() -> None:
         found.append(json.loads(output.splitlines()[-1]))
     rows = {phase: summary(np.array([run[phase] for run in found]), 's') for phase in PHASES}
     name = f'start_up_{Path(given.model).resolve().name}'
+    if given.quantization != 'none':
+        name = f'{name}_{given.quantization}'
     runs = f'{found[-1]["runs"]}; first process {found[0]["total"]:.1f} s'
     print_and_record(name, rows, given.record, runs=runs, bar='60 s to the first unit')
     print(runs)

@@ -15,8 +15,9 @@ H100 or H200, ``python -m benchmarks.unit_latency --size full --record`` measure
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ import torch
 
 from benchmarks.latency.compiled_engine import CompiledEngine
 from benchmarks.latency.copy_bandwidth import copy_bandwidth, decode_bytes
+from benchmarks.latency.device_memory import GIGABYTE, device_memory, forget_memory
 from benchmarks.latency.model_size import PROMPT_CODES, SIZES, RandomWeights
 from benchmarks.latency.session_engine import SessionEngine
 from benchmarks.latency.unit_engine import UnitCost, UnitEngine, UnitKind, load_adapter
@@ -110,39 +112,33 @@ def floor_of(
     }
 
 
+NewEngine = Callable[[], UnitEngine]
+
+
 def session_engines(
     options: argparse.Namespace,
     device: torch.device,
     dtype: torch.dtype,
     quantization: Quantization,
-) -> list[SessionEngine]:
-    """Return this project's engines that are to be measured, on the same weights."""
+) -> list[NewEngine]:
+    """Return what makes this project's engines that are to be measured, on the same weights.
+
+    They are made one after the other, so that each one's memory can be told.
+    """
     weights = RandomWeights.make(options.size, device, dtype, quantization, options.offload)
     kinds = [options.cuda_graphs]
     if options.cuda_graphs == 'both':
         kinds = ['false', 'true'] if device.type == 'cuda' else ['false']
     config = SIZES[options.size].model.llm
     chosen = Execution.choose('true', options.attention, config, device, dtype)
-    engines = []
+    made: list[NewEngine] = []
     for kind in kinds:
         execution = replace(chosen, fixed_shapes=kind == 'true')
-        engines.append(
-            SessionEngine(options.size, device, dtype, options.context, execution, weights)
-        )
+        common = options.size, device, dtype, options.context
+        made.append(partial(SessionEngine, *common, execution, weights))
     if options.compile:
-        engines.append(CompiledEngine(options.size, device, dtype, options.context, weights))
-    return engines
-
-
-def device_memory(device: torch.device) -> dict[str, float]:
-    """Return what was in use at most on a CUDA device since the start [GiB]."""
-    if device.type != 'cuda':
-        return {}
-    gibibyte = 1 << 30
-    return {
-        'allocated_gib_peak': torch.cuda.max_memory_allocated(device) / gibibyte,
-        'reserved_gib_peak': torch.cuda.max_memory_reserved(device) / gibibyte,
-    }
+        made.append(partial(CompiledEngine, *common, weights))
+    return made
 
 
 def require_memory(
@@ -150,8 +146,8 @@ def require_memory(
     device: torch.device,
     dtype: torch.dtype,
     quantization: Quantization,
-) -> None:
-    """Print the plan; raise ConfigurationError if the model does not fit on the device."""
+) -> dict[str, float]:
+    """Print and return the plan; raise ConfigurationError if the model does not fit."""
     require_hardware(quantization, device, dtype)
     config = SIZES[options.size].model
     shapes = expected_shapes(empty_model(config))
@@ -166,7 +162,9 @@ def require_memory(
         offload=options.offload,
         shared_memory=shares_memory(device),
     )
-    print(require_fit(request, available_memory(device), device).table())
+    plan = require_fit(request, available_memory(device), device)
+    print(plan.table())
+    return {'allocated_gb': plan.allocated / GIGABYTE, 'total_gb': plan.total / GIGABYTE}
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -188,6 +186,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument('--attention', default='auto', choices=ATTENTION_NAMES)
     parser.add_argument('--compile', action='store_true', help='also with a compiled decode step')
     parser.add_argument('--units', type=int, default=40, help='measured units of every kind')
+    parser.add_argument('--plain-units', type=int, help='the same for uncaptured steps')
     parser.add_argument('--context', type=int, default=0, help='rows in the cache beforehand')
     parser.add_argument('--threads', type=int, help='threads of torch on the CPU')
     parser.add_argument('--adapter', action='append', default=[], help='FILE.py:CLASS, repeatable')
@@ -204,21 +203,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device = choose_device(options.device)
         dtype = choose_dtype(options.dtype, device)
         quantization = Quantization.parse(options.quantization)
-        require_memory(options, device, dtype, quantization)
-        engines: list[UnitEngine] = [*session_engines(options, device, dtype, quantization)]
-        engines += [load_adapter(a, options.size, device, dtype) for a in options.adapter]
+        plan = require_memory(options, device, dtype, quantization)
+        engines = session_engines(options, device, dtype, quantization)
+        adapters = [load_adapter(a) for a in options.adapter]
     except ConfigurationError as error:
         print(error)
         return 1
-    run(options, engines, device, dtype)
+    engines += [partial(adapter, options.size, device, dtype) for adapter in adapters]
+    run(options, engines, device, dtype, plan)
     return 0
 
 
 def run(
     options: argparse.Namespace,
-    engines: Sequence[UnitEngine],
+    engines: Sequence[NewEngine],
     device: torch.device,
     dtype: torch.dtype,
+    plan: dict[str, float],
 ) -> None:
     """Measure all engines one after the other and print the table."""
     side = SIZES[options.size].model.slicing.scale_resolution
@@ -229,8 +230,14 @@ def run(
         UnitKind('speak with picture', side, TEXT_TOKENS),
     )
     rows, counts, floors, runs = {}, {}, {}, {}
-    for engine in engines:
-        costs = measure(engine, kinds, options.units)
+    memory = {'planned': plan}
+    for new_engine in engines:
+        forget_memory(device)
+        engine = new_engine()
+        fewer = isinstance(engine, SessionEngine) and not engine.execution.fixed_shapes
+        count = options.plain_units if fewer and options.plain_units else options.units
+        costs = measure(engine, kinds, count)
+        memory[engine.name] = device_memory(device)
         rows.update(rows_of(engine, costs))
         counts[engine.name] = counts_of(engine, costs)
         if isinstance(engine, SessionEngine):
@@ -239,6 +246,7 @@ def run(
             )
             runs[engine.name] = f'{engine.runs}; ready after {engine.warm_up_seconds:.1f} s'
         engine.close()
+        del engine
     hardware = torch.cuda.get_device_name(device) if device.type == 'cuda' else 'CPU'
     details = {
         'device': hardware,
@@ -252,7 +260,7 @@ def run(
         'official_forwards': OFFICIAL_FORWARDS,
         'floor': floors,
         'runs': runs,
-        'memory': device_memory(device),
+        'memory': memory,
     }
     name = f'unit_latency_{options.size}_{device.type}_{details["dtype"]}'
     if options.quantization != 'none':
@@ -278,8 +286,9 @@ def print_details(details: dict[str, Any]) -> None:
     for engine, floor in details['floor'].items():
         for name, value in floor.items():
             print(f'{engine} {name} {value:.4g}')
-    for name, value in details['memory'].items():
-        print(f'{name} {value:.2f}')
+    for owner, values in details['memory'].items():
+        for name, value in values.items():
+            print(f'{owner} {name} {value:.2f}')
 
 
 if __name__ == '__main__':

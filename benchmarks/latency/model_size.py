@@ -164,7 +164,7 @@ def speech_factory(
         sound = Token2Wav.empty(size.sound, generation)
     sound.flow.requires_grad_(False).eval().prepare()
     sound.vocoder.requires_grad_(False).eval().prepare()
-    voice = sound.prepare_voice(_random_prompt(size.sound, device))
+    voice = sound.prepare_voice(random_prompt(size.sound, device))
     voice = voice.on_host() if offload else voice
     return lambda pool: ModelSpeech.duplex(decoder, sound, voice, pool=pool)
 
@@ -191,7 +191,8 @@ class RandomWeights:
         return cls(model, speech)
 
 
-def _random_prompt(config: Token2WavConfig, device: torch.device) -> Prompt:
+def random_prompt(config: Token2WavConfig, device: torch.device) -> Prompt:
+    """Return a voice of PROMPT_CODES random codes."""
     generator = torch.Generator().manual_seed(0)
     codes = torch.randint(config.flow.vocab_size, (PROMPT_CODES,), generator=generator)
     frames = PROMPT_CODES * FRAMES_PER_CODE

@@ -13,6 +13,7 @@ the same shapes, the given number of text tokens, one second of speech.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 import importlib.util
 from pathlib import Path
@@ -89,10 +90,8 @@ class RandomInput:
         return self._random.integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
-def load_adapter(
-    path_and_class: str, size: str, device: torch.device, dtype: torch.dtype
-) -> UnitEngine:
-    """Return the engine of ``FILE.py:CLASS``; raise ConfigurationError if it cannot be had."""
+def load_adapter(path_and_class: str) -> Callable[[str, torch.device, torch.dtype], UnitEngine]:
+    """Return the class ``FILE.py:CLASS``; raise ConfigurationError if it cannot be had."""
     path, _, name = path_and_class.rpartition(':')
     if not Path(path).is_file():
         raise ConfigurationError(f'adapter {path_and_class!r}: no such file; use FILE.py:CLASS')
@@ -102,4 +101,4 @@ def load_adapter(
     spec.loader.exec_module(module)
     if not hasattr(module, name):
         raise ConfigurationError(f'adapter {path_and_class!r}: {path} has no class {name!r}')
-    return getattr(module, name)(size, device, dtype)
+    return getattr(module, name)

@@ -6,7 +6,7 @@ A kernel gets
 
 * queries [1, heads, rows, head_dim];
 * keys and values [1, kv_heads, visible, head_dim], a view into one layer of the cache;
-* mask, bool [rows, visible], True where a row may look, None where it sees everything;
+* mask, [rows, visible] as :func:`additive` makes it, None where a row sees everything;
 * length, int32 [1] on the device: valid rows of the cache including the new ones, None where all
   visible ones are valid;
 
@@ -18,12 +18,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Optional
 
+import torch
 from torch import Tensor
 import torch.nn.functional as F
 
 from minicpmo.errors import ConfigurationError
 
 Kernel = Callable[[Tensor, Tensor, Tensor, Optional[Tensor], Optional[Tensor]], Tensor]
+
+
+def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what is added to scores, 0 where ``seen`` is true and minus infinity elsewhere.
+
+    PyTorch makes the same of a mask of truth values, but again in every layer.
+    """
+    return torch.zeros_like(seen, dtype=dtype).masked_fill_(seen.logical_not(), -torch.inf)
 
 
 def sdpa(
@@ -42,6 +51,17 @@ def sdpa(
     if mask is not None and mask.shape[0] > 1:
         mask = mask.repeat(group, 1)
     return F.scaled_dot_product_attention(shared, key, value, mask).reshape(query.shape)
+
+
+def avoid_cudnn(device: torch.device) -> None:
+    """Keep PyTorch from attending by cuDNN, in this process and for good; only for CUDA devices.
+
+    On Hopper and newer cuDNN comes first since PyTorch 2.10, and it builds a kernel for every new
+    shape, which takes a tenth of a second and more. A conversation grows with every token and
+    second, so nearly every call that is not padded would wait for one.
+    """
+    if device.type == 'cuda':
+        torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def flash_kernel() -> Kernel:

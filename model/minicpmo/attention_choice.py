@@ -11,7 +11,7 @@ from typing import Optional
 
 import torch
 
-from minicpmo.attention import Kernel, flash_kernel, sdpa
+from minicpmo.attention import Kernel, avoid_cudnn, flash_kernel, sdpa
 from minicpmo.config import LanguageConfig
 from minicpmo.errors import ConfigurationError
 
@@ -63,6 +63,7 @@ def choose_attention(
     """
     if name not in ATTENTION_NAMES:
         raise ConfigurationError(f'attention {name!r}: use one of {", ".join(ATTENTION_NAMES)}')
+    avoid_cudnn(device)
     if name == 'sdpa':
         return AttentionChoice('sdpa', sdpa)
     problem = _flash_problem(device, dtype)
@@ -105,7 +106,7 @@ def _measure(
     for visible in VISIBLE_ROWS:
         query = torch.randn(1, heads, 1, head, device=device, dtype=dtype)
         key, value = torch.randn(2, 1, kv_heads, visible, head, device=device, dtype=dtype)
-        mask = torch.ones(1, visible, dtype=torch.bool, device=device)
+        mask = torch.zeros(1, visible, device=device, dtype=dtype)
         length = torch.full((1,), visible, dtype=torch.int32, device=device)
         times.append(_elapsed(lambda: kernel(query, key, value, mask, length)))  # noqa: B023
     return tuple(times)

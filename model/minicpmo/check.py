@@ -14,6 +14,7 @@ import torch
 from minicpmo.checks.registry import all_stages
 from minicpmo.checks.stage import Stage, StageResult
 from minicpmo.checks.vectors import Vectors
+from minicpmo.engine import choose_device
 from minicpmo.errors import MiniCPMOError
 
 SHARED_FILES = ('config.json', 'id_map.json', 'weights.safetensors', 'inputs/audio.safetensors')
@@ -53,9 +54,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         action='store_true',
         help='on the steps that are captured as CUDA graphs, padded as they are there',
     )
+    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:N or auto')
     parser.add_argument('--list', action='store_true', help='print the stages and stop')
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # the recordings were made with one thread
+    # With TensorFloat-32 nothing would be within float32 rounding of them.
+    torch.backends.cudnn.allow_tf32 = False
     names = [stage.name for stage in all_stages()]
     unknown = set(options.stage or ()) - set(names)
     if unknown:
@@ -64,7 +68,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print('\n'.join(names))
         return 0
     try:
-        vectors = Vectors(options.folder, options.fixed_shapes)
+        vectors = Vectors(options.folder, options.fixed_shapes, choose_device(options.device))
     except MiniCPMOError as error:
         print(error, file=sys.stderr)
         return 2

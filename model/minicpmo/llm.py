@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from minicpmo.attention import Kernel, sdpa
+from minicpmo.attention import Kernel, additive, sdpa
 from minicpmo.config import LanguageConfig, SpeechConfig
 from minicpmo.host_table import look_up
 from minicpmo.kv_cache import KeyValueCache
@@ -26,7 +26,8 @@ class AttentionStep:
     cosine, sine: rotation of the new rows, [rows, head_dim] (or [batch, 1, rows, head_dim]).
     slots: cache rows the new keys and values are written to, int64 [rows]; None without a cache.
     visible: number of cache rows looked at (fixed in a captured graph).
-    mask: bool [rows, visible], True where a new row may look, or None when it sees everything.
+    mask: [rows, visible], 0 where a new row may look and minus infinity elsewhere, in the type of
+        the rows, or None when they see everything.
     length: int32 [1], valid rows including the new ones; None when all visible ones are.
     kernel: what attends to a cache.
     causal: plain lower-triangular attention without a cache (training).
@@ -231,9 +232,10 @@ class LanguageModel(nn.Module):
         Shapes depend on ``rows`` and ``visible`` alone, and nothing is read from the device.
         """
         slots = position + torch.arange(rows, device=position.device)
-        mask = torch.arange(visible, device=position.device) <= slots[:, None]
+        seen = torch.arange(visible, device=position.device) <= slots[:, None]
         length = (position + rows).to(torch.int32)
         cosine, sine = self._rotation(slots, dtype)
+        mask = additive(seen, dtype)
         return AttentionStep(cosine, sine, slots, visible, mask, length, self.kernel)
 
     def _cached_step(self, rows: int, cache: KeyValueCache, dtype: torch.dtype) -> AttentionStep:
@@ -243,7 +245,7 @@ class LanguageModel(nn.Module):
         visible = cache.length + rows
         mask = None
         if rows > 1:
-            mask = torch.arange(visible, device=device) <= slots[:, None]
+            mask = additive(torch.arange(visible, device=device) <= slots[:, None], dtype)
         return AttentionStep(cosine, sine, slots, visible, mask, kernel=self.kernel)
 
     def _rotation(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

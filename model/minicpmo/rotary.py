@@ -23,15 +23,15 @@ def rotation(
 ) -> tuple[Tensor, Tensor]:
     """Return cosine and sine for positions of any shape: [..., head_dim] each.
 
-    The angles are float32 always; only the result is rounded to ``dtype``.
+    The first half of the sines is negative, as :func:`rotate` needs it. The angles are float32
+    always; only the result is rounded to ``dtype``.
     """
     frequency = inverse_frequency(head_dim, theta, positions.device)
     angle = positions.to(torch.float32)[..., None] * frequency
-    angle = torch.cat((angle, angle), dim=-1)
-    return angle.cos().to(dtype), angle.sin().to(dtype)
+    cosine, sine = angle.cos().to(dtype), angle.sin().to(dtype)
+    return torch.cat((cosine, cosine), dim=-1), torch.cat((-sine, sine), dim=-1)
 
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """Rotate the last dimension of ``x``: pairs are (i, i + half)."""
-    first, second = x.chunk(2, dim=-1)
-    return x * cosine + torch.cat((-second, first), dim=-1) * sine
+    return torch.addcmul(x * cosine, x.roll(x.shape[-1] // 2, dims=-1), sine)

@@ -5,9 +5,12 @@ import copy
 import pytest
 import torch
 
+from minicpmo.attention import avoid_cudnn
+from minicpmo.check import run_stage
 from minicpmo.checks.decode_check import recorded_tokens
 from minicpmo.checks.duplex_check import check_trace
 from minicpmo.checks.recorded_session import RecordedModel
+from minicpmo.checks.registry import all_stages
 from minicpmo.checks.vectors import Vectors
 from minicpmo.graph.captured_step import GraphPool
 from minicpmo.host_table import HostTable
@@ -23,14 +26,26 @@ def exact_products():
     before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision('highest')
     torch.backends.cudnn.allow_tf32 = False
+    avoid_cudnn(torch.device('cuda'))
     yield
     torch.set_float32_matmul_precision(before[0])
     torch.backends.cudnn.allow_tf32 = before[1]
 
 
+STAGES = ('vision', 'audio', 'llm', 'decode', 'tts', 'token2wav_106', 'token2wav_107')
+
+
+@pytest.mark.parametrize('fixed_shapes', [False, True], ids=['plain', 'captured'])
+@pytest.mark.parametrize('name', STAGES)
+def test_every_stage_equals_its_recording(vectors, name, fixed_shapes):
+    stage = next(stage for stage in all_stages() if stage.name == name)
+    results = list(run_stage(stage, Vectors(vectors.folder, fixed_shapes, 'cuda')))
+    assert [result.line() for result in results if not result.passed] == []
+
+
 @pytest.fixture(scope='module')
 def on_cuda(vectors) -> RecordedModel:
-    return RecordedModel.load(vectors, 'cuda')
+    return RecordedModel.load(Vectors(vectors.folder, device='cuda'))
 
 
 @torch.inference_mode()
@@ -72,12 +87,12 @@ GRAPHED = ['duplex_omni', 'duplex_audio', 'duplex_window_context', 'duplex_sampl
 def test_conversations_are_replayed_on_captured_graphs(vectors, name, monkeypatch):
     pools = []
 
-    def new_pool(self, device='cpu'):
-        pools.append(GraphPool(torch.device(device)))
+    def new_pool(self):
+        pools.append(GraphPool(self.device))
         return pools[-1]
 
     monkeypatch.setattr(Vectors, 'new_pool', new_pool)
-    recorded = RecordedModel.load(Vectors(vectors.folder, fixed_shapes=True), 'cuda')
+    recorded = RecordedModel.load(Vectors(vectors.folder, fixed_shapes=True, device='cuda'))
     results = list(check_trace(recorded, name))
     assert [result.line() for result in results if not result.passed] == []
     assert [pool.failure for pool in pools] == [''] * len(pools)

@@ -30,12 +30,14 @@ def check_audio(vectors: Vectors) -> Iterator[StageResult]:
     encoder, projector = AudioEncoder(config.audio).eval(), AudioProjector(config).eval()
     encoder.load_state_dict(vectors.weights_of('apm.'))
     projector.load_state_dict(vectors.weights_of('audio_projection_layer.'))
+    encoder.to(vectors.device)
+    projector.to(vectors.device)
     log_mel = LogMel(config.audio.num_mel_bins)
     recorded, tensors = vectors.json('audio.json'), vectors.tensors('audio.safetensors')
     yield _check_clip(encoder, projector, log_mel.clip(recorded_audio(vectors, 'ref')), tensors)
     units = tiled_units(recorded_audio(vectors, 'speech'), len(recorded['stream']))
     state = MelState(log_mel.mel_bins)
-    mels = [log_mel.step(state, unit) for unit in units]
+    mels = [log_mel.step(state, unit).to(vectors.device) for unit in units]
     yield _check_stream(encoder, projector, mels, recorded['stream'], tensors)
     yield _check_at_once(encoder, projector, mels, tensors)
 

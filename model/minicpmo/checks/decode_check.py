@@ -75,7 +75,7 @@ def check_decode(vectors: Vectors) -> Iterator[StageResult]:
     tokens = recorded_tokens(vectors)
     comparison = Comparison('decode', TOLERANCE)
     for case in recorded['cases']:
-        _check_case(case, recorded['forbidden_ids'], tokens, tensors, comparison)
+        _check_case(case, recorded['forbidden_ids'], tokens, tensors, comparison, vectors.device)
     yield comparison.result()
 
 
@@ -85,13 +85,14 @@ def _check_case(
     tokens: SpecialTokens,
     tensors: dict[str, Tensor],
     comparison: Comparison,
+    device: torch.device,
 ) -> None:
     number, params = case['case'], case['params']
     label = f'case {number} ({case["name"]})'
-    logits = tensors['logits'][number]
+    logits = tensors['logits'][number].to(device)
     greedy = params['mode'] == 'greedy'
     options, draws = sampling_options(params, greedy), BestDraws()
-    chooser = TokenChooser(tokens, len(logits), forbidden, options, draws)
+    chooser = TokenChooser(tokens, len(logits), forbidden, options, draws, device)
     chooser.reset(case['history'])
     processed = tensors['processed_logits'][number]
     if not processed.isnan().all():

@@ -23,7 +23,7 @@ def load_language_model(vectors: Vectors) -> LanguageModel:
     """Return the recorded language model in float32."""
     model = LanguageModel(ModelConfig.from_dict(vectors.config['model']).llm)
     model.load_state_dict(vectors.weights_of('llm.'))
-    return model.eval()
+    return model.eval().to(vectors.device)
 
 
 @stage('llm', needs=('llm.json', 'llm.safetensors', 'weights.safetensors'))
@@ -49,8 +49,8 @@ def check_language(vectors: Vectors) -> Iterator[StageResult]:
 
 def _piece(model: LanguageModel, piece: dict, tensors: dict[str, Tensor]) -> Tensor:
     if piece['kind'] == 'ids':
-        return model.embed(torch.tensor(piece['ids']))
-    return tensors[piece['tensor']].float()
+        return model.embed_ids(piece['ids'])
+    return tensors[piece['tensor']].to(model.model.norm.weight)
 
 
 def _sampled(tensors: dict[str, Tensor], prefix: str) -> tuple[str, Tensor]:
@@ -89,7 +89,7 @@ def _check_evict(
     """Drop rows, compare the moved keys, then feed more rows behind them."""
     comparison = Comparison('llm evict', TOLERANCE)
     fed, expected = _sampled(tensors, 'evict.logits_after_feeding_')
-    after = tensors[fed].float()
+    after = tensors[fed].to(sequence)
     cache = model.new_cache(len(sequence) + len(after))
     _feed(model, list(sequence.split(1)), cache)
     comparison.equal('rows before', cache.length, recorded['kv_before'])

@@ -56,14 +56,14 @@ KNOWN_GENERATE = {
 }
 
 
-def load_omni_model(vectors: Vectors, device: torch.device | str = 'cpu') -> OmniModel:
+def load_omni_model(vectors: Vectors) -> OmniModel:
     """Return the recorded model in float32; every recorded weight must have its place."""
     weights = vectors.weights
     table = weights.get('tts.model.embed_tokens.weight')
     config = ModelConfig.from_dict(vectors.config['model'])
     model = OmniModel(config, 0 if table is None else table.shape[0])
     model.load_state_dict(weights)
-    model.requires_grad_(False).eval().to(device)
+    model.requires_grad_(False).eval().to(vectors.device)
     if model.tts is not None:
         model.tts.prepare()
     return model
@@ -80,11 +80,11 @@ class RecordedModel:
     voice_rows: torch.Tensor
 
     @classmethod
-    def load(cls, vectors: Vectors, device: torch.device | str = 'cpu') -> RecordedModel:
-        """Return everything that all traces share, the weights on ``device``."""
+    def load(cls, vectors: Vectors) -> RecordedModel:
+        """Return everything that all traces share."""
         return cls(
             vectors,
-            load_omni_model(vectors, device),
+            load_omni_model(vectors),
             VectorTokenizer(vectors.id_map),
             vectors.tensors('inputs/audio.safetensors'),
             vectors.tensors('audio.safetensors')['offline.ref_chunk1s'],
@@ -93,7 +93,7 @@ class RecordedModel:
     def session(self, trace: dict[str, Any], draws: Optional[Draws] = None) -> DuplexSession:
         """Return a session with the options and the prompt of a trace."""
         options = duplex_options(trace)
-        pool = self.vectors.new_pool(self.model.device)
+        pool = self.vectors.new_pool()
         speech = None if options.text_only else self.new_speech()
         prompt = _prompt(trace, self.tokenizer, self.voice_rows)
         encoder = StreamEncoder(self.model)
@@ -125,7 +125,7 @@ class RecordedModel:
             voice,
             CodeSampling(seed=None),
             NoNoise(),
-            self.vectors.new_pool(self.model.device),
+            self.vectors.new_pool(),
         )
 
     def unit(self, index: int, given: dict[str, Any]) -> Unit:

@@ -32,7 +32,7 @@ def load_speech_decoder(vectors: Vectors) -> SpeechDecoder:
     config = ModelConfig.from_dict(vectors.config['model']).speech
     decoder = SpeechDecoder(config, len(weights['model.embed_tokens.weight']))
     decoder.load_state_dict(weights)
-    return decoder.requires_grad_(False).eval().prepare()
+    return decoder.requires_grad_(False).eval().to(vectors.device).prepare()
 
 
 class ObservedCodeStream(DuplexCodeStream):
@@ -46,7 +46,7 @@ class ObservedCodeStream(DuplexCodeStream):
 
     def observe(self, scores: Tensor) -> None:
         """Keep a copy."""
-        self.scores.append(scores.clone())
+        self.scores.append(scores.cpu() if scores.is_cuda else scores.clone())
 
 
 @stage('tts', needs=('tts.json', 'tts.safetensors', 'weights.safetensors'))

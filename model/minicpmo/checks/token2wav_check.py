@@ -37,6 +37,7 @@ def load_token2wav(vectors: Vectors, generation: Generation) -> Token2Wav:
         generation,
         vectors.tensors('token2wav_flow.safetensors'),
         vectors.tensors(VOCODER_FILES[generation]),
+        vectors.device,
     )
     noise = vectors.tensors('token2wav_prompt.safetensors')['rand_noise'][0].T
     token2wav.flow.noise[: len(noise)] = noise
@@ -119,10 +120,10 @@ def _check_setup(
 
 def _check_source(name: str, vocoder: Vocoder, tensors: dict[str, Tensor]) -> StageResult:
     comparison = Comparison(name, WAVE_TOLERANCE)
-    pitch = vocoder.f0_predictor(tensors['c0.mel'][None])
-    comparison.add('pitch', pitch, tensors['c0.f0'])
-    noise = vocoder.draw_noise(NoNoise(), len(tensors['c0.f0']), torch.device('cpu'))
-    source = vocoder.source(tensors['c0.f0'], noise)
+    mel, expected = (tensors[f'c0.{name}'].to(vocoder.conv_post.bias) for name in ('mel', 'f0'))
+    comparison.add('pitch', vocoder.f0_predictor(mel[None]), expected)
+    noise = vocoder.draw_noise(NoNoise(), len(expected), expected.device)
+    source = vocoder.source(expected, noise)
     comparison.add('source', source[::SAMPLE_STRIDE], tensors['c0.source'])
     return comparison.result()
 
@@ -169,7 +170,7 @@ def _compare_final_caches(
     """
     state = stream.flow_state
     rows = torch.tensor(state.slots.used()[: state.prompt.frames : CACHE_STRIDE])
-    attention = state.attention[0][..., rows, :]
+    attention = state.attention[0].cpu()[..., rows, :]
     comparison.add('attention cache', attention, tensors['setup.estimator_att_cache_t0'])
     comparison.add('convolution cache', state.convolution, tensors['setup.estimator_cnn_cache'])
 

@@ -20,17 +20,24 @@ class Vectors:
     """A folder of recorded vectors: ``config.json``, weights, inputs and one file per stage.
 
     fixed_shapes: replay them on the steps that are captured as CUDA graphs.
+    device: where the stages compute; what is read lies in host memory.
     """
 
-    def __init__(self, folder: str | Path, fixed_shapes: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        fixed_shapes: bool = False,
+        device: torch.device | str = 'cpu',
+    ) -> None:
         self.folder = Path(folder)
         self.fixed_shapes = fixed_shapes
+        self.device = torch.device(device)
         if not self.folder.is_dir():
             raise CheckpointError(f'{self.folder}: no such folder; pass one with recorded vectors')
 
-    def new_pool(self, device: torch.device | str = 'cpu') -> Optional[GraphPool]:
+    def new_pool(self) -> Optional[GraphPool]:
         """Return what captures the steps of a replay, None where everything runs as it comes."""
-        return GraphPool(torch.device(device)) if self.fixed_shapes else None
+        return GraphPool(self.device) if self.fixed_shapes else None
 
     def has(self, name: str) -> bool:
         """Return whether the file ``name`` is in the folder."""

@@ -34,6 +34,8 @@ def check_vision(vectors: Vectors) -> Iterator[StageResult]:
     tower, resampler = VisionTower(config).eval(), Resampler(config).eval()
     tower.load_state_dict(vectors.weights_of('vpm.'))
     resampler.load_state_dict(vectors.weights_of('resampler.'))
+    tower.to(vectors.device)
+    resampler.to(vectors.device)
     recorded = vectors.tensors('vision.safetensors')
     batched = Comparison('vision', TOLERANCE)
     single = Comparison('vision slice by slice', TOLERANCE)

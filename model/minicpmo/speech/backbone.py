@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from minicpmo.attention import additive
 from minicpmo.config import SpeechConfig
 from minicpmo.llm import FeedForward, RMSNorm
 from minicpmo.rotary import rotate, rotation
@@ -52,7 +53,8 @@ class Step:
     """Where the rows of one forward go; computed once outside the layers.
 
     cos, sin: [rows, head dim]. slots: cache rows written, [rows]. first, last: the cache rows
-    attended to are [first, last). mask: [rows, last - first], true where allowed, or None.
+    attended to are [first, last). mask: [rows, last - first], 0 where allowed and minus infinity
+    elsewhere, or None.
     """
 
     cos: torch.Tensor
@@ -149,7 +151,7 @@ class Backbone(nn.Module):
         mask = None
         if count > 1 or span:
             column = torch.arange(first, last, device=weight.device)
-            mask = column[None] <= (cache.length + offset)[:, None]
+            mask = additive(column[None] <= (cache.length + offset)[:, None], weight.dtype)
         return Step(cos, sin, cache.length + offset, first, last, mask)
 
     def step_at(self, position: torch.Tensor, count: int, visible: int) -> Step:
@@ -161,7 +163,8 @@ class Backbone(nn.Module):
         weight = self.norm.weight
         slots = position + torch.arange(count, device=weight.device)
         cos, sin = rotation(slots, self.head_dim, self.config.rope_theta, weight.dtype)
-        mask = torch.arange(visible, device=weight.device) <= slots[:, None]
+        seen = torch.arange(visible, device=weight.device) <= slots[:, None]
+        mask = additive(seen, weight.dtype)
         return Step(cos, sin, slots, 0, visible, mask)
 
     def forward(self, rows: torch.Tensor, cache: SpeechCache, step: Step) -> torch.Tensor:
