@@ -27,6 +27,10 @@ from minicpmo.errors import ConfigurationError
 Kernel = Callable[[Tensor, Tensor, Tensor, Optional[Tensor], Optional[Tensor]], Tensor]
 
 
+FEW_ROWS = 128
+"""Of queries that share keys; up to so many, on CUDA, two products are faster than one kernel."""
+
+
 def additive(seen: Tensor, dtype: torch.dtype) -> Tensor:
     """Return what is added to scores, 0 where ``seen`` is true and minus infinity elsewhere.
 
@@ -50,7 +54,22 @@ def sdpa(
     group = query.shape[1] // key.shape[1]
     if mask is not None and mask.shape[0] > 1:
         mask = mask.repeat(group, 1)
+    if query.is_cuda and query.dtype != torch.float32 and shared.shape[2] <= FEW_ROWS:
+        return _two_products(shared, key, value, mask).reshape(query.shape)
     return F.scaled_dot_product_attention(shared, key, value, mask).reshape(query.shape)
+
+
+def _two_products(query: Tensor, key: Tensor, value: Tensor, mask: Optional[Tensor]) -> Tensor:
+    """Attend with few rows to many keys, [1, heads, rows, head_dim] as the arguments.
+
+    The fused kernels that take a mask give every head to one multiprocessor, which then reads all
+    keys alone; products of matrices are spread over the whole device.
+    """
+    scaled = query[0] * query.shape[-1] ** -0.5
+    scores = torch.bmm(scaled, key[0].transpose(1, 2), out_dtype=torch.float32)
+    if mask is not None:
+        scores = scores + mask
+    return torch.bmm(scores.softmax(-1).to(value.dtype), value[0])[None]
 
 
 def avoid_cudnn(device: torch.device) -> None:
