@@ -1,15 +1,19 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
 import torch
+from torch import nn
 
+from minicpmo.llm import LanguageModel
 from training.nano.audio_training import AudioTrainee
 from training.nano.language_training import MODEL_FOLDER
 from training.nano.precision import has_fast_bfloat16
+from training.nano.size import NANO
 from training.nano.vision_training import VisionTrainee
 from training.nano.warm_start import SHIPPED, begin_with, scale_audio_rows
 
@@ -40,6 +44,26 @@ def test_a_folder_without_a_part_is_refused(tmp_path: Path) -> None:
     save_file(weights, tmp_path / 'model.safetensors')
     with pytest.raises(ValueError, match='vpm'):
         begin_with(VisionTrainee(), tmp_path)
+
+
+@torch.no_grad()
+def test_a_deeper_language_model_computes_what_the_stored_one_does(tmp_path: Path) -> None:
+    small = LanguageModel(replace(NANO.llm, vocab_size=50, num_hidden_layers=4)).eval()
+    save_file(
+        {f'llm.{n}': v for n, v in small.state_dict().items()}, tmp_path / 'model.safetensors'
+    )
+    deep = nn.ModuleDict({'llm': LanguageModel(replace(NANO.llm, vocab_size=50))}).eval()
+    begin_with(deep, tmp_path)
+    rows = torch.randn(1, 9, NANO.llm.hidden_size)
+    torch.testing.assert_close(deep['llm'](rows), small(rows))
+    own = {name: value.clone() for name, value in small.state_dict().items()}
+    kept = [
+        layer for layer in range(6) if deep['llm'].model.layers[layer].mlp.down_proj.weight.any()
+    ]
+    assert kept == [0, 1, 3, 5]
+    for old, new in enumerate(kept):
+        weight = deep['llm'].model.layers[new].self_attn.q_proj.weight
+        assert torch.equal(weight, own[f'model.layers.{old}.self_attn.q_proj.weight'])
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ from minicpmo.speech.vocoder import Vocoder
 
 MEL_TOLERANCE = 1e-4
 WAVE_TOLERANCE = 1e-3
+WAVE_TOLERANCE_ON_CUDA = 2e-3
+"""A GPU adds in another order, and the phase of the voice sums that up over a whole call.
+
+1.13e-3 on an H200."""
 CACHE_STRIDE, SAMPLE_STRIDE = 4, 8
 VOCODER_FILES = {
     Generation.ORIGINAL: 'token2wav_hift.safetensors',
@@ -99,7 +103,8 @@ def _check_generation(
         _compare_final_caches(mel, stream, tensors)
     yield mel.result()
     stream.reset()
-    yield _check_waves(f'{name} wave', stream, recorded['chunks'], tensors)
+    tolerance = WAVE_TOLERANCE_ON_CUDA if vectors.device.type == 'cuda' else WAVE_TOLERANCE
+    yield _check_waves(f'{name} wave', stream, recorded['chunks'], tensors, tolerance)
 
 
 def _check_setup(
@@ -180,8 +185,9 @@ def _check_waves(
     stream: Token2WavStream,
     chunks: list[dict[str, Any]],
     tensors: dict[str, Tensor],
+    tolerance: float,
 ) -> StageResult:
-    comparison = Comparison(name, WAVE_TOLERANCE)
+    comparison = Comparison(name, tolerance)
     for chunk in chunks:
         label, state = f'c{chunk["chunk"]}', stream.vocoder_state
         if not isinstance(state, CausalVocoderState):
