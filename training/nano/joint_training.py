@@ -39,11 +39,11 @@ class JointPlan:
     workers: processes that make samples. first_samples: kept before the first step.
     """
 
-    cuts: int = 48
-    asked: int = 96
-    questions: int = 40
-    workers: int = 14
-    first_samples: int = 400
+    cuts: int = 64
+    asked: int = 128
+    questions: int = 48
+    workers: int = 12
+    first_samples: int = 300
     units: int = CONVERSATION_UNITS
     noise_seconds: float = 60
     store: StoreSize = StoreSize()
