@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the joint stage feeds is what the session would feed: rows, floors, places."""
 
+from dataclasses import replace
 import json
 
 import numpy as np
@@ -118,6 +119,17 @@ def test_every_row_of_a_batch_is_the_row_its_sequence_asked_for(writer, store):
             blocks = chosen.view(-1, length)
             assert (blocks[:, 0] % length == 0).all()
             assert (blocks.diff(dim=1) == 1).all()
+
+
+def test_a_store_is_ready_when_every_kind_is_there(writer, store):
+    rng = np.random.default_rng(8)
+    store.add(writer.asking(rng))
+    assert not store.ready
+    sample = writer.conversation(rng, UNITS)
+    store.add(replace(sample, cuts=[]))
+    assert not store.ready  # a conversation in which nothing happens gives no cuts
+    store.add(replace(sample, cuts=sample.short))
+    assert store.ready
 
 
 def test_the_oldest_samples_are_replaced_and_not_drawn(writer, store):

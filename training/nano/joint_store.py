@@ -39,7 +39,9 @@ _MULTIPLE = 64  # lengths of batches, so that few sizes of memory are asked for
 class SoundRing:
     """The sound of the newest ``capacity`` samples of one length.
 
-    audio: int16; phones: int64 [capacity, units * 50]; floors: float32 [capacity, units].
+    audio: int16 [capacity, samples], silence in front; phones: uint8 [capacity, units * 50].
+    peaks: float32 [capacity, units], the loudest cell of the spectrum that sets each unit's floor.
+    entries: size and place of the pictures of a sample, and its sequences by kind.
     """
 
     def __init__(self, capacity: int, units: int, device: torch.device) -> None:
@@ -74,9 +76,12 @@ class SoundRing:
             'base': base,
             'cuts': sample.cuts,
             'short': sample.short,
-            'classes': sample.classes,
         }
         self.count += 1
+
+    def has(self, kind: str) -> bool:
+        """Return whether there is a sequence of a kind, 'cuts' or 'short'."""
+        return any(entry and entry[kind] for entry in self.entries)
 
     def draw(self, rng: np.random.Generator, kind: str) -> tuple[int, dict, dict]:
         """Return the slot, its entry and one of its sequences."""
@@ -156,6 +161,11 @@ class SampleStore:
         """Take a sample in, in place of the oldest one of its kind."""
         base = self.pictures[sample.size].add(sample.pictures, sample.classes)
         (self.long if len(sample.audio) == self._long_samples else self.brief).add(sample, base)
+
+    @property
+    def ready(self) -> bool:
+        """Return whether there is something of every kind to make a batch of."""
+        return self.long.has('cuts') and self.long.has('short') and self.brief.has('short')
 
     def batch(
         self, rng: np.random.Generator, cuts: int, asked: int, questions: int

@@ -37,6 +37,8 @@ class JointPlan:
     cuts, asked, questions: sequences of a batch: of conversations, requests before any picture,
         questions about pictures.
     workers: processes that make samples. first_samples: kept before the first step.
+    units: of a conversation [s]. noise_seconds: how much of every kind of noise each worker makes.
+    store: what is kept of the samples. seed: of the samples and of what is drawn from them.
     """
 
     cuts: int = 64
@@ -104,7 +106,7 @@ def batches(store: SampleStore, feed: SampleFeed, plan: JointPlan) -> Iterator[d
         known += len(fresh)
         for sample in fresh:
             store.add(sample)
-        if known < plan.first_samples or not (store.long.count and store.brief.count):
+        if known < plan.first_samples or not store.ready:
             time.sleep(0.02)
             continue
         yield store.batch(rng, plan.cuts, plan.asked, plan.questions)
