@@ -53,9 +53,9 @@ LINES = (
     Line(40.1, 'speech', 'Let me know when the parcel arrives.', intent='watch_parcel_comes'),
     Line(56.2, 'unaddressed', 'They painted the bridge green.', VISITOR, level=-6.0),
     Line(81.1, 'speech', 'How are you doing today?', intent='how_are_you'),
-    Line(87.1, 'speech', 'Do you know a good story?', intent='tell_story'),
-    Line(91.3, 'speech', 'What room are you in?', intent='where_are_you'),
-    Line(112.2, 'speech', 'Thanks very much.', intent='thank_you'),
+    Line(87.4, 'speech', 'Do you know a good story?', intent='tell_story'),
+    Line(91.6, 'speech', 'What room are you in?', intent='where_are_you'),
+    Line(112.5, 'speech', 'Thanks very much.', intent='thank_you'),
     Line(116.2, 'speech', 'Good night to you.', intent='good_night'),
 )
 
