@@ -16,7 +16,12 @@ from minicpmo.image import normalise
 from minicpmo.resampler import Resampler, position_table
 from minicpmo.vision import VisionTower, position_ids
 from training.nano.joint_store import SampleStore
-from training.nano.language_training import FLAGS, LanguageTrainee
+from training.nano.language_training import (
+    FLAGS,
+    LanguageTrainee,
+    mean_entropy,
+    question_loss,
+)
 from training.nano.mel_batch import draw_filters, log_mel, with_floor
 from training.nano.phone import PHONES
 from training.nano.plain_attention import use_plain_attention
@@ -164,9 +169,9 @@ def weighted(
     parts['picture'] = torch.stack([loss for _, loss, _ in seen if loss is not None]).sum()
     parts['picture_accuracy'] = seen[0][2] if seen[0][2] is not None else parts['picture']
     total = 0.5 * parts['phone'] + 0.2 * parts['picture']
-    for name, share in (('long', 1.0), ('short', 1.0)):
+    for name in ('long', 'short'):
         loss, told = _language(model, source, batch, name)
-        total = total + share * loss
+        total = total + loss
         parts.update({f'{name}_{key}': value for key, value in told.items()})
     return total, {name: value.detach() for name, value in parts.items()}
 
@@ -178,15 +183,13 @@ def _look(model: JointTrainee, store: SampleStore, batch: dict[str, Tensor], siz
         return None, None, None
     features, rows = model.look(store.pictures[size].pictures[places])
     mean = rows.float().mean(1)
-    logits = [head(mean).float() for head in model.heads.values()]
     targets = dict(zip(ATTRIBUTES, classes.unbind(1), strict=True))
     loss = 5 * small_object_loss(model.patch_head(features), targets)
-    for guess, target in zip(logits, targets.values(), strict=True):
+    right = []
+    for name, target in targets.items():
+        guess = model.heads[name](mean).float()
         loss = loss + F.cross_entropy(guess, target)
-    right = [
-        (guess.argmax(-1) == target).float().mean()
-        for guess, target in zip(logits, targets.values(), strict=True)
-    ]
+        right.append((guess.argmax(-1) == target).float().mean())
     return rows, loss, torch.stack(right).mean()
 
 
@@ -208,12 +211,8 @@ def _language(
     token = (F.cross_entropy(logits, right, reduction='none') * weights).sum() / weights.sum()
     loss = token + 0.5 * F.cross_entropy(request, labels[:, 0])
     loss = loss + 0.2 * F.binary_cross_entropy_with_logits(flags, labels[:, 1 : 1 + FLAGS].float())
-    loss = loss + 0.5 * _mean_entropy(scene, labels[:, 1 + FLAGS :])
-    facts = chosen['questions']
-    if len(facts):
-        loss = loss + 0.5 * (
-            F.cross_entropy(condition, facts[:, 0]) + _mean_entropy(shown, facts[:, 1:])
-        )
+    loss = loss + 0.5 * mean_entropy(scene, labels[:, 1 + FLAGS :])
+    loss = loss + 0.5 * question_loss(condition, shown, chosen['questions'])
     correct, asks = (logits.argmax(-1) == right).float(), chosen['asks'].float()
     requests = (labels[:, 0] > 0).float()
     known = (request.argmax(-1) == labels[:, 0]).float()
@@ -223,8 +222,3 @@ def _language(
         'question_accuracy': (correct * asks).sum() / asks.sum(),
         'request_accuracy': (known * requests).sum() / requests.sum(),
     }
-
-
-def _mean_entropy(logits: list[Tensor], classes: Tensor) -> Tensor:
-    values = [F.cross_entropy(x, y) for x, y in zip(logits, classes.unbind(1), strict=True)]
-    return torch.stack(values).mean()

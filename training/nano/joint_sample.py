@@ -56,8 +56,9 @@ class Sample:
     audio: int16 [units * 16000]; phones: uint8 [units * 50], the sound said in each encoder frame.
     pictures: uint8 [n, height, width, 3]; classes: int64 [n, 10] of each, see
     ``renderer.ATTRIBUTES``. size: index into ``PICTURE_SIZES``.
-    cuts: sequences of a conversation; short: those of few units. In both, ``embeddings`` int64
-    [rows] tells what belongs in each row, see ``picture_code`` and ``audio_code``.
+    cuts: sequences of a conversation; short: those of few units. Both are the arrays of
+    ``language_data.Sequence``, but for 'embeddings': 'wanted' tells what belongs in each row, out
+    of the windows of sound and the pictures whose numbers are in 'windows' and 'pictures'.
     """
 
     audio: np.ndarray
@@ -206,17 +207,9 @@ def _classes(scenes: list[SceneState]) -> np.ndarray:
 
 def _coded(script: Script, picture: np.ndarray, first: int = 0) -> Stream:
     """Return the stream of a script with codes for rows; its sound begins at unit ``first``."""
-    units = script.units
-    return Stream(
-        audio_code(first + len(units))[first:],
-        picture_code(int(picture.max()) + 1),
-        torch.from_numpy(picture),
-        [unit.text for unit in units],
-        [unit.end_of_turn for unit in units],
-        [unit.yielded for unit in units],
-        torch.tensor([list(unit.labels.values()) for unit in units]),
-        script.previous,
-    )
+    audio = audio_code(first + len(script.units))[first:]
+    pictures = picture_code(int(picture.max()) + 1)
+    return Stream.of_script(script, audio, pictures, torch.from_numpy(picture))
 
 
 def _plain(sequence: Sequence) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from minicpmo.attention import avoid_cudnn
 from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.asking import UNITS as ASKED_UNITS
 from training.nano.joint_model import JointTrainee, begin, weighted
@@ -132,7 +133,6 @@ def train(
     """
     torch.manual_seed(schedule.seed)
     torch.set_float32_matmul_precision('high')
-    torch.backends.cuda.enable_cudnn_sdp(False)  # it builds a kernel for every length
     samples = SampleStream(pool, vocabulary, plan.seed, plan.noise_seconds, plan.units)
     feed = SampleFeed(samples, plan.workers)  # its processes begin before a GPU is touched
     try:
@@ -147,6 +147,7 @@ def fit(
 ) -> dict[str, float]:
     """Train a model on what a feed brings."""
     trainer = Trainer(NAME, model, run, schedule, slower=('apm.', 'audio_', 'vpm.', 'resampler.'))
+    avoid_cudnn(trainer.device)
     store = SampleStore(plan.store, plan.units, ASKED_UNITS, trainer.device)
 
     def losses(trainee: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -121,8 +121,8 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
         'token': _weighted_mean(F.cross_entropy(logits.float(), right, reduction='none'), weights),
         'request': F.cross_entropy(request.float(), labels[:, 0]),
         'flag': F.binary_cross_entropy_with_logits(flags.float(), flag_labels.float()),
-        'scene': _mean([F.cross_entropy(x, y) for x, y in zip(seen, scene.T, strict=True)]),
-        'question': _question_loss(condition, shown, batch['questions']),
+        'scene': mean_entropy(seen, scene),
+        'question': question_loss(condition, shown, batch['questions']),
         'scene_accuracy': _mean(
             [(x.argmax(-1) == y).float().mean() for x, y in zip(seen, scene.T, strict=True)]
         ),
@@ -132,7 +132,7 @@ def losses(model: LanguageTrainee, batch: dict[str, Tensor]) -> dict[str, Tensor
     }
 
 
-def _question_loss(condition: Tensor, shown: list[Tensor], facts: Tensor) -> Tensor:
+def question_loss(condition: Tensor, shown: list[Tensor], facts: Tensor) -> Tensor:
     """Return how badly an answer's place knows what is asked and what the picture shows.
 
     Yes and no are equally frequent for every question, so before both are known there is nothing
@@ -140,8 +140,12 @@ def _question_loss(condition: Tensor, shown: list[Tensor], facts: Tensor) -> Ten
     """
     if not len(facts):
         return condition.sum()
-    scene = [F.cross_entropy(x, y) for x, y in zip(shown, facts[:, 1:].T, strict=True)]
-    return F.cross_entropy(condition, facts[:, 0]) + _mean(scene)
+    return F.cross_entropy(condition, facts[:, 0]) + mean_entropy(shown, facts[:, 1:])
+
+
+def mean_entropy(logits: list[Tensor], classes: Tensor) -> Tensor:
+    """Return the mean over heads of how wrong they are; classes: int64 [n, heads]."""
+    return _mean([F.cross_entropy(x, y) for x, y in zip(logits, classes.T, strict=True)])
 
 
 def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:

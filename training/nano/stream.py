@@ -53,6 +53,21 @@ class Stream:
     labels: Tensor
     previous: list[str] = field(default_factory=list)
 
+    @classmethod
+    def of_script(cls, script: Script, audio: Tensor, pictures: Tensor, picture: Tensor) -> Stream:
+        """Return what a script says in every unit, with these rows of its sound and pictures."""
+        units = script.units
+        return cls(
+            audio,
+            pictures,
+            picture,
+            [unit.text for unit in units],
+            [unit.end_of_turn for unit in units],
+            [unit.yielded for unit in units],
+            torch.tensor([list(unit.labels.values()) for unit in units]),
+            script.previous,
+        )
+
 
 class StreamWriter:
     """Turns scripts into streams with frozen encoders."""
@@ -70,17 +85,8 @@ class StreamWriter:
         with mixed_precision('cpu'):
             rows = self._audio.audio_projection_layer(self._audio.apm.stream(mels))[0]
             pictures = torch.cat([self._vision.rows(part) for part in images.split(32)])
-        entries = script.units
-        return Stream(
-            rows.unflatten(0, (units, -1)).half(),
-            pictures.half(),
-            picture,
-            [unit.text for unit in entries],
-            [unit.end_of_turn for unit in entries],
-            [unit.yielded for unit in entries],
-            torch.tensor([list(unit.labels.values()) for unit in entries]),
-            script.previous,
-        )
+        audio = rows.unflatten(0, (units, -1)).half()
+        return Stream.of_script(script, audio, pictures.half(), picture)
 
 
 def draw_pictures(

@@ -72,14 +72,11 @@ class SymbolicStreamWriter:
         units = script.units
         audio = self._audio(rng, script)
         pictures = np.stack([self._picture(rng, unit.state) for unit in units])
-        return Stream(
+        return Stream.of_script(
+            script,
             torch.from_numpy(audio).half(),
             torch.from_numpy(pictures).half(),
             torch.arange(len(units)),
-            [unit.text for unit in units],
-            [unit.end_of_turn for unit in units],
-            [unit.yielded for unit in units],
-            torch.tensor([list(unit.labels.values()) for unit in units]),
         )
 
     def _audio(self, rng: np.random.Generator, script: Script) -> np.ndarray:

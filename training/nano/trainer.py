@@ -75,8 +75,9 @@ def optimizers(
     result: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(parts(False), lr=schedule.peak, betas=(0.9, 0.98), weight_decay=decay)
     ]
-    if parts(True):
-        result.append(Muon(parts(True), schedule.peak, decay))
+    matrices = parts(True)
+    if matrices:
+        result.append(Muon(matrices, schedule.peak, decay))
     return result
 
 
