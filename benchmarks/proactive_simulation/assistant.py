@@ -10,8 +10,10 @@ are the loudspeaker (PlaybackStatus, by the length of the words), the speech det
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Optional
 
 import numpy as np
 from sensor_msgs.msg import CompressedImage
@@ -24,8 +26,8 @@ from benchmarks.proactive_simulation.loopback import (
     VirtualClock,
 )
 from benchmarks.proactive_simulation.observer import Observer
-from benchmarks.proactive_simulation.recording import Recording, Second, WatchChange
-from minicpmo.protocol import Capabilities, Heard, Session
+from benchmarks.proactive_simulation.recording import Recording, Second, Truth, WatchChange
+from minicpmo.protocol import Capabilities, Heard, Session, Unit, UnitResult
 from minicpmo_ros.inference import message_builder as build
 from minicpmo_ros.inference.conversation import Conversation
 from minicpmo_ros.inference.output_component import OutputComponent
@@ -99,6 +101,32 @@ class Loudspeaker:
         self._until = max(self._until, now) + len(message.delta) / CHARACTERS_PER_SECOND
 
 
+class AttendedSession:
+    """A session in whose working time the speech detector goes on.
+
+    meanwhile: called when the answer to a unit is known, before anybody hears of it.
+    """
+
+    def __init__(self, session: Session, meanwhile: Callable[[], None]) -> None:
+        self._session = session
+        self._meanwhile = meanwhile
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._session, name)
+
+    def step(self, unit: Unit) -> UnitResult:
+        """Process one unit."""
+        result = self._session.step(unit)
+        self._meanwhile()
+        return result
+
+    def finish(self) -> UnitResult:
+        """Return the result of the unit that was begun."""
+        result = self._session.finish()
+        self._meanwhile()
+        return result
+
+
 class Assistant:
     """One assistant on its own clock; ``play`` runs a scene and returns what was observed."""
 
@@ -112,6 +140,7 @@ class Assistant:
         self._begin_events(folder)
         self._loudspeaker = Loudspeaker(self._loopback)
         self._offset = 0.0
+        self._truth: Optional[Truth] = None
 
     def play(self, recording: Recording) -> Observer:
         """Play a whole scene."""
@@ -122,6 +151,7 @@ class Assistant:
             first = next(iter(recording.seconds()))
             self._make_promises(truth.promises, replace(first, sound=np.zeros_like(first.sound)))
         self._offset = observer.offset = self._clock()
+        self._truth = truth
         for watch in truth.watches:
             self._command(WatchCommand.ADD, watch_message(watch))
         changes = list(truth.changes)
@@ -143,7 +173,11 @@ class Assistant:
             self._conversation.start_unit, self._on_outcome, self._fail, requests.answer
         )
         self._worker = InferenceWorker(
-            session, UnitQueue(), callbacks, self._clock, threaded=False
+            AttendedSession(session, self._detect_speech),
+            UnitQueue(),
+            callbacks,
+            self._clock,
+            threaded=False,
         )
         self._worker.begin_rule.follow(parameters)
         requests.attach(self._worker, capabilities)
@@ -179,13 +213,18 @@ class Assistant:
             now = self._clock()
             while changes and changes[0].time <= scene_time:
                 self._change(changes.pop(0), observer)
-            detected = truth.is_detected(scene_time)
-            self._loopback.publish('user_speech', UserSpeech(active=detected))
+            detected = self._detect_speech()
             if self._loudspeaker.step(now, detected):
                 self._interrupt()
             for event_id in observer.take_unacknowledged(scene_time - ACKNOWLEDGED_AFTER):
                 self._loopback.publish('event_command', EventCommand(event_id=event_id))
             self._events.tick(BEGIN + now, now)
+
+    def _detect_speech(self) -> bool:
+        """Publish whether the speech detector hears somebody now, and return it."""
+        heard = self._truth is not None and self._truth.is_detected(self._clock() - self._offset)
+        self._loopback.publish('user_speech', UserSpeech(active=heard))
+        return heard
 
     def _work(self, index: int, second: Second, speaking: bool) -> None:
         end = round((BEGIN + self._offset + index + 1.0) * NANOSECONDS)

@@ -55,6 +55,10 @@ class OracleSession:
         """Say nothing more."""
         self._words = []
 
+    def take_back(self) -> None:
+        """Say nothing of it."""
+        self._words = []
+
     def ask_yes_no(self, question: str) -> float:
         """Return the truth at the end of the newest unit, sometimes its contrary."""
         truth = self._truth.happens(self._by_question[question], self._time)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minicpmo.protocol import Unit
+from minicpmo_ros.inference.begin_rule import Begin
 from minicpmo_ros.inference.load_shedding import Shedding
 from minicpmo_ros.inference.picture import readable_pictures
 from minicpmo_ros.inference.unit_queue import PendingUnit
@@ -58,13 +59,14 @@ class PreparedUnit:
         """Return the unit without pictures, as after the camera was switched off."""
         return replace(self, pending=self.pending.without_images(), pictures=())
 
-    def unit(self, index: int, force_listen: bool = False, notes: tuple[str, ...] = ()) -> Unit:
+    def unit(self, index: int, begin: Begin, notes: tuple[str, ...] = ()) -> Unit:
         """Return what the session takes; sound and pictures are the same objects every time."""
         return Unit(
             index,
             self.audio,
             self.pictures,
-            force_listen=force_listen,
+            force_listen=begin in (Begin.HELD_BACK, Begin.UNASKED),
+            begin_turn=begin is Begin.OWED,
             max_slices=self.shedding.max_slices,
             notes=notes,
             flow_stride=self.shedding.flow_stride,

@@ -1,6 +1,6 @@
 # Copyright 2026 minicpmo_ros contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What other nodes want of the model: context, announcements, answers; and the camera switch."""
+"""What other nodes want of the model: context, announcements, answers; who speaks; the camera."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minicpmo.protocol import Capabilities
 from minicpmo_ros import qos
 from minicpmo_ros.inference.unit_queue import PendingUnit
 from minicpmo_ros.inference.worker import InferenceWorker
-from minicpmo_ros.msg import Announcement, ContextNote, WatchAnswer, WatchQuestion
+from minicpmo_ros.msg import Announcement, ContextNote, UserSpeech, WatchAnswer, WatchQuestion
 from minicpmo_ros.stamp import time_message
 
 MOST_CHARACTERS = 400
@@ -40,6 +40,7 @@ class RequestComponent:
         subscribe(Announcement, 'announcement', self._on_announcement, qos.EVENT)
         subscribe(WatchQuestion, 'watch_question', self._on_question, qos.EVENT)
         subscribe(Bool, 'camera_enabled', self._on_camera, qos.STATE)
+        subscribe(UserSpeech, 'user_speech', self._on_user_speech, qos.SPEECH_ACTIVITY)
 
     def attach(self, worker: InferenceWorker, capabilities: Capabilities) -> None:
         """Use this worker from now on."""
@@ -98,6 +99,10 @@ class RequestComponent:
     def _message(self, watch_id: str, probability: float) -> WatchAnswer:
         model = self._capabilities.model_id if self._capabilities is not None else ''
         return WatchAnswer(watch_id=watch_id, probability=probability, model_id=model)
+
+    def _on_user_speech(self, message: UserSpeech) -> None:
+        if self._worker is not None:
+            self._worker.note_speech(message.active)
 
     def _on_camera(self, message: Bool) -> None:
         self._camera = message.data

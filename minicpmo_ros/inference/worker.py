@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 import threading
 import traceback
 from typing import Optional
@@ -21,29 +21,15 @@ from minicpmo.protocol import (
     UnitResult,
 )
 from minicpmo_ros.errors import AssistantError
-from minicpmo_ros.inference.begin_rule import BeginRule
+from minicpmo_ros.inference.begin_rule import Begin, BeginRule, without_turn
 from minicpmo_ros.inference.inbox import Inbox, Job
 from minicpmo_ros.inference.load_shedding import LoadLadder
 from minicpmo_ros.inference.prepared_unit import PreparedUnit
 from minicpmo_ros.inference.question_budget import QuestionBudget
 from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
+from minicpmo_ros.inference.worker_callbacks import WorkerCallbacks
 from minicpmo_ros.inference.worker_state import MOST_FAILURES, WorkerState
-
-
-@dataclass(frozen=True)
-class WorkerCallbacks:
-    """Called in the worker's thread.
-
-    started: just before a unit is processed. finished: a unit gave a result. failed: a unit was
-    rejected or the model failed, with a sentence that says why. answered: a question about the
-    unit was answered by P(yes), or None.
-    """
-
-    started: Callable[[PendingUnit], None]
-    finished: Callable[[UnitOutcome], None]
-    failed: Callable[[str], None]
-    answered: Callable[[str, Optional[float], PendingUnit], None] = lambda *answer: None
 
 
 class InferenceWorker:
@@ -52,8 +38,8 @@ class InferenceWorker:
     Commands (interrupt, reset, replace) are executed before the next unit, in order. A unit the
     engine rejects is reported and the session goes on; when the engine fails otherwise the
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
-    Questions are asked only when nothing else is to do, no turn is open and the budget allows it,
-    so a unit waits for one question at most. Where the session can, the sound and pictures of a
+    Questions are asked only when nothing else is to do and the budget allows it, also while the
+    robot speaks, so a unit waits for one question at most. Where the session can, the sound and pictures of a
     unit that waits are encoded while the speech of the one before it is being made.
 
     ladder: decides what is left out of units when the model is too slow.
@@ -118,6 +104,10 @@ class InferenceWorker:
         """Ask a question about the newest unit; it lapses when the next one begins."""
         self._inbox.ask(watch_id, question)
 
+    def note_speech(self, speaking: bool) -> None:
+        """Take what the speech detector says now."""
+        self.begin_rule.note_speech(speaking, self._clock())
+
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn before the next unit."""
         self._command(lambda: self._interrupt_session(heard))
@@ -177,7 +167,7 @@ class InferenceWorker:
             self._recover(traceback.format_exc())
 
     def _may_ask(self) -> bool:
-        if self._last_unit is None or self._turn_open or self.state.failed:
+        if self._last_unit is None or self.state.failed:
             return False
         return self.budget.allows(self._clock())
 
@@ -196,13 +186,15 @@ class InferenceWorker:
         begun, prepared = self._clock(), self._take_prepared(job.unit)
         pending, shedding = prepared.pending, prepared.shedding
         self._callbacks.started(pending)
-        listens = self.begin_rule.forces_listening(pending, self._turn_open)
-        waits = self.begin_rule.waits_for_request(pending, self._turn_open)
-        if job.announcement and not listens and not self._turn_open:
+        begin = self.begin_rule.decide(pending, self._turn_open)
+        if job.announcement and begin is not Begin.HELD_BACK and not self._turn_open:
+            begin = Begin.FREE
             self._say(job.announcement)
-        else:
-            listens = listens or waits
-        result = self._step(prepared.unit(self._next_index, listens, job.notes))
+        result = self._step(prepared.unit(self._next_index, begin, job.notes))
+        if not self._turn_open and self.begin_rule.is_talked_over(pending, result, self._clock()):
+            self._session.take_back()
+            result = without_turn(result)
+        self.begin_rule.follow_result(begin, result)
         self._next_index += 1
         self._last_unit, self._turn_open = pending, result.turn_open
         self.state.units += 1
@@ -231,7 +223,7 @@ class InferenceWorker:
         begun = self._clock()
         prepared = self._prepare(waiting, self.units_behind - 1)
         with suppress(MiniCPMOError):  # rejected, and reported, when its turn comes
-            session.prefetch(prepared.unit(self._next_index + 1))
+            session.prefetch(prepared.unit(self._next_index + 1, Begin.FREE))
         self._ahead = replace(prepared, seconds=self._clock() - begun)
 
     def _take_prepared(self, source: PendingUnit) -> PreparedUnit:
@@ -271,6 +263,7 @@ class InferenceWorker:
         self._ahead = None
         self._turn_open = False
         self._next_index = 0
+        self.begin_rule.reset()
 
     def _interrupt_session(self, heard: Heard) -> None:
         self._session.interrupt(heard)

@@ -18,9 +18,10 @@ class Confirmation:
     """Turns answers about one watch into begin and end of a happening.
 
     It begins when ``needed`` of the last ``window`` answers are yes and ends when so many are a
-    clear no; what lies between leaves things as they are. A yes that a clear no contradicts is a
-    false start; every one that is remembered makes both numbers one higher for the begin. A sight
-    that the model takes now for this and now for that tells nothing, however sure it sounds.
+    clear no; what lies between leaves things as they are. A yes that the next answer does not
+    repeat is a false start. Every remembered one that ended with a clear no makes both numbers
+    one higher for the begin, and so does the first of the others. A sight that the model takes
+    now for this and now for that, or of which it is only sometimes sure, tells nothing.
     threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
     memory: answers before a gap of so many seconds say nothing about now, nor do false starts of
         longer ago.
@@ -33,8 +34,8 @@ class Confirmation:
     confirmed: bool = False
     _answers: deque[float] = field(default_factory=deque)
     _last: float = -math.inf
-    _leaning: Optional[bool] = None
-    _false_starts: deque[float] = field(default_factory=deque)
+    _last_agreed: bool = False
+    _false_starts: deque[tuple[float, bool]] = field(default_factory=deque)
 
     @property
     def confidence(self) -> float:
@@ -62,6 +63,7 @@ class Confirmation:
             return None
         if time - self._last > self.memory:
             self._answers.clear()
+            self._last_agreed = False
         self._last = time
         self._answers.append(probability)
         self._note_false_start(self.agrees(probability), time)
@@ -86,18 +88,18 @@ class Confirmation:
 
     @property
     def _extra(self) -> int:
-        return min(len(self._false_starts), MOST_EXTRA)
+        denied = sum(clearly for _, clearly in self._false_starts)
+        return min(denied + (denied < len(self._false_starts)), MOST_EXTRA)
 
     def _note_false_start(self, agrees: Optional[bool], time: float) -> None:
-        while self._false_starts and time - self._false_starts[0] > self.memory:
+        while self._false_starts and time - self._false_starts[0][0] > self.memory:
             self._false_starts.popleft()
-        if agrees is False and self._leaning and not self.confirmed:
-            self._false_starts.append(time)
-        if agrees is not None:
-            self._leaning = agrees
+        if agrees is not True and self._last_agreed and not self.confirmed:
+            self._false_starts.append((time, agrees is False))
+        self._last_agreed = agrees is True
 
     def reset(self) -> None:
         """Forget all answers."""
-        self.confirmed, self._last, self._leaning = False, -math.inf, None
+        self.confirmed, self._last, self._last_agreed = False, -math.inf, False
         self._answers.clear()
         self._false_starts.clear()

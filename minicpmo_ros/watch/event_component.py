@@ -218,13 +218,9 @@ class EventComponent:
         asked = watch is not None and self.watch.asks_now
         if not asked or self.watch.suspect(watch, happening.end):
             return self._open(happening, picture)
-        # A false alarm about something critical costs less than a late one.
-        believed = watch.severity is Severity.CRITICAL
-        report = HeldReport(happening, picture, spoken, self._steady(), believed)
-        earlier = self._held.hold(report)
-        if believed:
-            return self._open(happening, picture)
-        self._refuse(earlier)
+        critical = watch.severity is Severity.CRITICAL
+        report = HeldReport(happening, picture, spoken, self._steady(), critical)
+        self._refuse(self._held.hold(report))
         return False
 
     def _on_report_end(self, key: EventKey, end: float) -> None:
@@ -234,6 +230,9 @@ class EventComponent:
 
     def _on_answer(self, watch: Watch, agrees: Optional[bool]) -> None:
         self._refuse(self._held.note_answer(watch.id, agrees))
+        credible = self._held.note_credible(watch.id)
+        if credible is not None:
+            self._open(credible.happening, credible.picture)
 
     def _believe(self, report: HeldReport, confidence: float = math.nan) -> None:
         happening = replace(report.happening, confidence=confidence)

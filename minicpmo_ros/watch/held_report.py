@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -11,6 +12,7 @@ from minicpmo_ros.watch.event_record import EventRecord, Happening
 
 # Without any answer for so long the model is taken at its word [s].
 UNANSWERED_SECONDS = 5.0
+CRITICAL_SECONDS = 2.0
 # A doubt that lasts longer is no news any more [s].
 LONGEST_DOUBT_SECONDS = 15.0
 # So many answers that deny a report refuse it.
@@ -22,14 +24,17 @@ class HeldReport:
     """A report about a watch that waits for an answer.
 
     spoken: what is kept if the report is refused: the model did say it. None: nothing.
-    believed: it opened an event already, which is closed if the report is refused.
     since: when it came, on a steady clock [s]. answers, denials: since then.
+    critical: it waits for one answer only: unless that is a clear no, it is believed. A late alarm
+        costs more than a false one, but a second tells them apart.
+    believed: it opened an event already, which is closed if the report is refused.
     """
 
     happening: Happening
     picture: bytes
     spoken: Optional[EventRecord]
     since: float
+    critical: bool = False
     believed: bool = False
     answers: int = 0
     denials: int = 0
@@ -42,10 +47,14 @@ class HeldReports:
     _held: dict[str, HeldReport] = field(default_factory=dict)
 
     def hold(self, report: HeldReport) -> Optional[HeldReport]:
-        """Wait with a report; return the earlier one about the same watch that it replaces."""
+        """Wait with a report; return the earlier one about the same watch that it replaces.
+
+        One that is believed already goes on in the new one.
+        """
         earlier = self.take(report.happening.watch_id)
         self._held[report.happening.watch_id] = report
-        return earlier
+        report.believed = earlier is not None and earlier.believed
+        return None if report.believed else earlier
 
     def complete(self, watch_id: str, picture: bytes, spoken: EventRecord) -> None:
         """Add what was not known when the report came."""
@@ -73,20 +82,30 @@ class HeldReports:
         report.denials += agrees is False
         return self.take(watch_id) if report.denials >= DENIALS else None
 
+    def note_credible(self, watch_id: str) -> Optional[HeldReport]:
+        """Return a critical report that no answer denies, once: it is believed from now on."""
+        report = self._held.get(watch_id)
+        if report is None or not report.critical or report.believed or report.denials:
+            return None
+        report.believed = True
+        return report
+
     def take_unanswered(self, now: float) -> list[HeldReport]:
         """Return the reports that nobody answers about: they are believed."""
-        return self._take_older(now, UNANSWERED_SECONDS, answered=False)
+        return self._take_if(
+            lambda r: not r.answers
+            and now - r.since >= (CRITICAL_SECONDS if r.critical else UNANSWERED_SECONDS)
+        )
 
     def take_doubtful(self, now: float) -> list[HeldReport]:
         """Return the reports that are in doubt for too long: they are refused."""
-        return self._take_older(now, LONGEST_DOUBT_SECONDS, answered=True)
+        return self._take_if(lambda r: r.answers and now - r.since >= LONGEST_DOUBT_SECONDS)
 
-    def _take_older(self, now: float, seconds: float, answered: bool) -> list[HeldReport]:
-        held = list(self._held.values())
-        older = [r for r in held if bool(r.answers) == answered and now - r.since >= seconds]
-        for report in older:
+    def _take_if(self, condition: Callable[[HeldReport], object]) -> list[HeldReport]:
+        chosen = [report for report in self._held.values() if condition(report)]
+        for report in chosen:
             del self._held[report.happening.watch_id]
-        return older
+        return chosen
 
     def reset(self) -> None:
         """Forget all of them."""

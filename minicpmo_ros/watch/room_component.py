@@ -48,7 +48,7 @@ class RoomComponent:
     def _on_report(self, message: UnitReport) -> None:
         self._events.watch.unit_done(
             message.context_tokens,
-            may_ask=not self._room.model_speaking and message.units_behind == 0,
+            may_ask=message.units_behind == 0,
             wall=self._now().nanoseconds / 1e9,
             steady=self._steady(),
         )

@@ -107,6 +107,22 @@ class Conversation:
         self.pending = (self._tokens.turn_end, *closing_ids)
         self.window.units[-1].length += 1
 
+    def replace_answer(
+        self, decoded: int, old_closing: Sequence[int], closing_ids: Sequence[int]
+    ) -> None:
+        """Let the newest unit end with ``closing_ids`` instead of what was decoded in it.
+
+        decoded: how many tokens were decoded and fed. old_closing: what came after them.
+        """
+        if not self.window.units:
+            return  # the window has dropped the unit
+        fed = decoded if self.pending else decoded + len(old_closing)
+        self.stream.cache.truncate(self.stream.length - fed)
+        self.pending = tuple(closing_ids)
+        record = self.window.units[-1]
+        record.length += len(closing_ids) - decoded - len(old_closing)
+        record.ids, record.is_listen = [], True
+
     def keep_heard(self, turn: TurnRecord, heard: Heard) -> None:
         """Remember only those words of a turn that were heard."""
         self.window.keep_heard(turn.heard_counts(heard))

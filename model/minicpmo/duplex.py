@@ -17,7 +17,7 @@ from minicpmo.conversation import Conversation
 from minicpmo.duplex_input import DuplexPrompt, InputEncoder
 from minicpmo.duplex_options import DuplexOptions
 from minicpmo.duplex_setup import new_chooser, new_window
-from minicpmo.duplex_state import BegunUnit, DuplexState, Sound
+from minicpmo.duplex_state import BegunUnit, DuplexState
 from minicpmo.errors import SessionStateError
 from minicpmo.forced_turn import ForcedTurn
 from minicpmo.graph.captured_step import GraphPool
@@ -27,9 +27,10 @@ from minicpmo.llm import LanguageModel
 from minicpmo.protocol import Heard, Unit, UnitResult, UnitTimings
 from minicpmo.sampling import Draws
 from minicpmo.special_token import SpecialTokens
-from minicpmo.speech.protocol import SpeechSynthesizer, begin_speech
+from minicpmo.speech.protocol import SpeechSynthesizer
 from minicpmo.tokenizer import TextTokenizer
 from minicpmo.turn_record import SpokenUnit, TurnRecord
+from minicpmo.turn_voice import begin_sound
 from minicpmo.unit_decoder import DecodedUnit, UnitDecoder
 from minicpmo.unit_input import UnitInput
 from minicpmo.unit_result import unit_result
@@ -123,7 +124,9 @@ class DuplexSession:
             encoded = self._input.encode(unit, ahead)
             rows, timings = self._input.rows(parts, encoded), encoded.timings
             decoded = self._answer(unit, rows, timings)
-            sound = self._begin_speech(unit, decoded, timings)
+            decided = self._clock()
+            sound = begin_sound(self.speech, self.state, unit, decoded)
+            timings.speech = self._clock() - decided
         self.state.begun = BegunUnit(unit, count, timings, decoded, sound)
 
     def finish(self) -> UnitResult:
@@ -193,6 +196,28 @@ class DuplexSession:
         if self.speech is not None:
             self.speech.reset_turn(keep_decoder_context=False)
 
+    def take_back(self) -> None:
+        """Undo the answer of the newest unit, which began a turn, as if it had listened.
+
+        Only the chooser still knows what was chosen: it counts as a repetition for a while.
+
+        Raises:
+            SessionStateError: no turn began in the newest unit, or the session is closed.
+        """
+        self._require_idle()
+        said = self.state.last_unit
+        if said is None or self._turn.first_index != self.state.last_index:
+            raise SessionStateError('no turn began in the newest unit; interrupt it instead')
+        listened = self._decoder.forced_listen(turn_open=False, close_turn=False)
+        self.conversation.replace_answer(
+            said.fed_tokens, said.closing_ids, listened.closing_ids
+        )
+        self.state.last_unit, self.state.turn_open = listened, False
+        self._turn.reset()
+        self._forced.reset()
+        if self.speech is not None:
+            self.speech.reset_turn(keep_decoder_context=False)
+
     def ask_yes_no(self, question: str) -> Optional[float]:
         """Return P(yes) for a question about now, None if the model cannot answer.
 
@@ -236,40 +261,15 @@ class DuplexSession:
             decoded = self._decoder.forced_listen(turn_open, close_turn=unit.force_listen)
             if decoded.cuts_turn:
                 self._forced.reset()
+            if unit.force_listen and not turn_open:
+                decoded.wanted_to_speak = self._decoder.begins_turn(hidden)
         elif self._forced:
             decoded = self._decoder.say(self._forced.take())
         else:
-            decoded = self._decoder.decode(hidden, turn_open)
+            decoded = self._decoder.decode(hidden, turn_open, begins=unit.begin_turn)
         timings.prefill = prefilled - started
         timings.decode = self._clock() - prefilled
         return decoded
-
-    def _begin_speech(
-        self, unit: Unit, decoded: DecodedUnit, timings: UnitTimings
-    ) -> Optional[Sound]:
-        """Launch the sound of a speaking unit; a cut turn loses what is pending."""
-        if self.speech is None or self._is_silent(unit):
-            return None
-        if decoded.is_listen:
-            if decoded.cuts_turn:
-                self.speech.reset_turn(keep_decoder_context=not decoded.yielded)
-            return None
-        started = self._clock()
-        self.speech.set_flow_stride(unit.flow_stride)
-        sound = begin_speech(
-            self.speech, decoded.ids, decoded.hidden, decoded.text, decoded.end_of_turn
-        )
-        timings.speech = self._clock() - started
-        return sound
-
-    def _is_silent(self, unit: Unit) -> bool:
-        """Return whether this unit makes no speech; no turn begins to sound midway."""
-        assert self.speech is not None
-        silent = unit.text_only or (self.state.silent_turn and self.state.turn_open)
-        if silent and not self.state.silent_turn:
-            self.speech.reset_turn(keep_decoder_context=False)
-        self.state.silent_turn = silent
-        return silent
 
     def _finish(self, begun: BegunUnit, speech: Optional[np.ndarray]) -> None:
         """Take the unit into the books."""

@@ -38,6 +38,8 @@ class Unit:
 
     audio: float32 [16000], mono at 16 kHz in [-1, 1], or None (picture only).
     images: uint8 arrays [height, width, 3], RGB, oldest first.
+    begin_turn: begin a turn if none is open, without asking the model whether it wants to: it
+        wanted to in an earlier unit, in which it was made to listen. Other words are its own.
     notes: lines of text for the model's context, fed before the pictures.
     flow_stride: compute only every so many-th step of the flow that makes the sound (1, 2 or 4);
         other voices ignore it. Within a turn it can only grow; a smaller one counts from the next.
@@ -48,6 +50,7 @@ class Unit:
     audio: Optional[np.ndarray]
     images: tuple[np.ndarray, ...] = ()
     force_listen: bool = False
+    begin_turn: bool = False
     max_slices: Optional[int] = None
     notes: tuple[str, ...] = ()
     flow_stride: int = 1
@@ -91,6 +94,7 @@ class UnitResult:
     end_of_turn: the model finished its turn in this unit.
     yielded: an open turn was given up by the model itself (YieldPolicy.MODEL).
     turn_open: a turn is open after this unit.
+    wanted_to_speak: it was forced to listen and would have begun a turn.
     given_words: what is said here was given to ``Session.say``, not chosen by the model.
     context_tokens: length of the key/value cache after the unit.
     """
@@ -105,6 +109,7 @@ class UnitResult:
     yielded: bool = False
     turn_open: bool = False
     forced_listen: bool = False
+    wanted_to_speak: bool = False
     given_words: bool = False
     context_tokens: int = 0
     timings: UnitTimings = field(default_factory=UnitTimings)
@@ -151,6 +156,12 @@ class Session(Protocol):
 
     def interrupt(self, heard: Heard) -> None:
         """Close the open turn so that the next unit is well formed; a no-op without one."""
+
+    def take_back(self) -> None:
+        """Undo the answer of the newest unit, which began a turn: it listened instead.
+
+        Raises SessionStateError when no turn began in it.
+        """
 
     def ask_yes_no(self, question: str) -> Optional[float]:
         """Return P(yes) for a question about now without changing the session, None if unable."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Optional
 
 from minicpmo.protocol import Heard
 
@@ -47,6 +48,13 @@ class TurnRecord:
             oldest = self.units.popleft()
             self.forgotten_seconds += oldest.seconds
             self.forgotten_text_length += _length(self.decode(list(oldest.ids)))
+
+    @property
+    def first_index(self) -> Optional[int]:
+        """Return in which unit the turn began; None when nothing was said, or too long ago."""
+        if not self.units or self.forgotten_text_length or self.forgotten_seconds:
+            return None
+        return self.units[0].index
 
     @property
     def seconds(self) -> float:

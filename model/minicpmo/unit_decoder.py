@@ -51,6 +51,7 @@ class DecodedUnit:
     closing_ids: what ends the unit and has not been fed yet.
     end_of_turn: the model ended its turn: the last decoded token is ``<|turn_eos|>``, or it gave
     the turn up.
+    forced: listened without being asked. wanted_to_speak: would have begun a turn then.
     given: the words were given, the model did not choose them.
     """
 
@@ -64,6 +65,7 @@ class DecodedUnit:
     turn_open: bool = False
     yielded: bool = False
     forced: bool = False
+    wanted_to_speak: bool = False
     given: bool = False
 
     @property
@@ -117,13 +119,24 @@ class UnitDecoder:
         self._yield_wishes = 0
         return self._finished(unit, self._tokens.chunk_end)
 
-    def decode(self, hidden: Tensor, turn_open: bool) -> DecodedUnit:
-        """Return the answer to a unit whose last input row has the state ``hidden``."""
+    def begins_turn(self, hidden: Tensor) -> bool:
+        """Return whether the likeliest answer to a unit is to speak; draws nothing."""
+        likeliest = self._chooser.process(self._stream.logits(hidden)).argmax()
+        return int(likeliest) not in self._tokens.unit_terminators
+
+    def decode(self, hidden: Tensor, turn_open: bool, begins: bool = False) -> DecodedUnit:
+        """Return the answer to a unit whose last input row has the state ``hidden``.
+
+        begins: a turn begins if none is open, without asking the model whether it wants to.
+        """
         tokens, limit = self._tokens, self._options.max_tokens
         unit = DecodedUnit(True, (), turn_open=turn_open)
         terminator, wished = tokens.chunk_end, False
         for step in range(limit - 1):
-            chosen = self._chooser.choose(self._stream.logits(hidden))
+            if begins and not step and not turn_open:
+                chosen = tokens.speak
+            else:
+                chosen = self._chooser.choose(self._stream.logits(hidden))
             if chosen == tokens.listen and unit.turn_open:
                 if self._yields(wished):
                     return self._yielded(unit)

@@ -31,6 +31,7 @@ def unit_result(
         yielded=decoded.yielded,
         turn_open=decoded.turn_open,
         forced_listen=decoded.forced,
+        wanted_to_speak=decoded.wanted_to_speak,
         given_words=decoded.given,
         context_tokens=length,
         timings=begun.timings,

@@ -9,7 +9,7 @@ from PIL import Image
 import pytest
 
 from minicpmo.errors import InputError
-from minicpmo.protocol import Heard
+from minicpmo.protocol import Decision, Heard
 from minicpmo_ros.inference.unit_queue import PendingUnit, UnitQueue
 from minicpmo_ros.inference.worker import InferenceWorker, WorkerCallbacks
 from tests.node.scripted_backend import ScriptedSession
@@ -263,3 +263,50 @@ def test_pictures_are_left_out_of_a_unit_once():
     assert [len(unit.images) for unit in rig.session.units] == [0, 1, 1]
     assert rig.worker.state.pictures_shed == 1
     assert rig.worker.state.units == 3
+
+
+def test_a_turn_that_was_wanted_while_somebody_spoke_begins_in_the_next_unit():
+    rig = Rig(['end yes', 'end yes', 'end no'])
+    rig.put(1, speaking=True)
+    rig.put(2)
+    rig.run()
+    given = [(unit.force_listen, unit.begin_turn) for unit in rig.session.units]
+    assert given == [(True, False), (False, True), (False, False)]
+    assert [outcome.result.text for outcome in rig.outcomes] == ['', 'yes ', 'no ']
+
+
+def test_first_words_are_taken_back_when_somebody_begins_to_speak_meanwhile():
+    rig = Rig(['say a', 'end b', 'end c'])
+    rig.session.between = lambda: rig.worker.note_speech(True)
+    rig.put(1)
+    rig.run()
+    (outcome,) = rig.outcomes
+    assert rig.session.taken_back == 1 and outcome.result.speech is None
+    assert outcome.result.decision is Decision.LISTEN and not outcome.result.turn_open
+    rig.worker.note_speech(False)
+    rig.put(1)
+    rig.run()
+    assert rig.session.units[1].begin_turn and rig.outcomes[1].result.text == 'b '
+
+
+def test_later_words_of_a_turn_are_the_business_of_barge_in():
+    rig = Rig(['say a', 'end b'])
+    rig.put(1)
+    rig.run()
+    rig.session.between = lambda: rig.worker.note_speech(True)
+    rig.put(1)
+    rig.run()
+    assert rig.session.taken_back == 0 and rig.outcomes[1].result.text == 'b '
+
+
+def test_an_announcement_that_is_taken_back_is_not_made_up_by_the_model():
+    rig = Rig([])
+    rig.worker.announce('Dinner is ready.')
+    rig.session.between = lambda: rig.worker.note_speech(True)
+    rig.put(1)
+    rig.run()
+    rig.worker.note_speech(False)
+    rig.put(1)
+    rig.run()
+    assert rig.session.taken_back == 1
+    assert not rig.session.units[1].begin_turn and rig.outcomes[1].result.text == ''

@@ -27,6 +27,7 @@ class ScriptedSession:
         self.heard: list[Heard] = []
         self.resets = 0
         self.entered = 0
+        self.taken_back = 0
         self.closed = False
         self.turn_open = False
         self.given = ''
@@ -46,6 +47,7 @@ class ScriptedSession:
             raise InputError('audio of unit is not usable: scripted')
         if kind == 'fail':
             raise RuntimeError('device lost: scripted')
+        wanted = unit.force_listen and kind in ('say', 'end')
         if unit.force_listen:
             kind, words = 'listen', ''
         self.units.append(unit)
@@ -61,6 +63,7 @@ class ScriptedSession:
             end_of_turn=kind == 'end',
             yielded=yielded,
             turn_open=self.turn_open,
+            wanted_to_speak=wanted,
             given_words=self.giving,
             context_tokens=100 + len(self.units),
             timings=UnitTimings(prefill=0.01, decode=0.02, speech=0.03),
@@ -71,6 +74,10 @@ class ScriptedSession:
 
     def interrupt(self, heard: Heard) -> None:
         self.heard.append(heard)
+        self.turn_open = False
+
+    def take_back(self) -> None:
+        self.taken_back += 1
         self.turn_open = False
 
     def ask_yes_no(self, question: str) -> float | None:

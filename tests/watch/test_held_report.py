@@ -12,7 +12,11 @@ from minicpmo_ros.msg import ProactiveEvent, WatchAnswer, WatchCommand
 from minicpmo_ros.stamp import time_message
 from minicpmo_ros.watch.event_component import EventComponent
 from minicpmo_ros.watch.event_message import watch_message
-from minicpmo_ros.watch.held_report import LONGEST_DOUBT_SECONDS, UNANSWERED_SECONDS
+from minicpmo_ros.watch.held_report import (
+    CRITICAL_SECONDS,
+    LONGEST_DOUBT_SECONDS,
+    UNANSWERED_SECONDS,
+)
 from minicpmo_ros.watch.parameter_set import EventParameters
 from minicpmo_ros.watch.watch import Severity, Watch
 
@@ -123,10 +127,12 @@ def test_a_suspicion_that_was_there_already_confirms_at_once(home):
     assert [e.watch_id for e in home.opened()] == ['lamp']
 
 
-def test_a_critical_report_is_believed_at_once_and_its_end_comes_by_answers(home):
+def test_a_critical_report_waits_for_one_answer_and_its_end_comes_by_answers(home):
     home.report('Someone has fallen.', turn=7)
-    assert [e.watch_id for e in home.opened()] == ['fall']
+    assert not home.opened()
     home.answer(0.5, 'fall')
+    (event,) = home.opened()
+    assert (event.watch_id, event.origin, event.turn_id) == ('fall', ProactiveEvent.MODEL, 7)
     home.report('Someone has fallen.', turn=8)
     for _ in range(3):
         home.answer(0.9, 'fall')
@@ -137,12 +143,40 @@ def test_a_critical_report_is_believed_at_once_and_its_end_comes_by_answers(home
     assert len(home.opened()) == 1 and home.events[-1].type == ProactiveEvent.CLOSED
 
 
-def test_a_critical_report_that_is_denied_is_over_but_wants_acknowledgement(home):
+def test_a_critical_report_that_is_denied_at_first_is_no_event_and_kept_as_a_remark(home):
     home.report('Someone has fallen.')
+    home.answer(0.1, 'fall')
+    home.answer(0.5, 'fall')
+    home.answer(0.1, 'fall')
+    home.pass_time(60.0)
+    assert not home.opened()
+    assert [r.happening.text for r in home.component.store.records()] == ['Someone has fallen.']
+
+
+def test_a_critical_report_that_is_denied_later_is_over_but_wants_acknowledgement(home):
+    home.report('Someone has fallen.')
+    home.answer(0.5, 'fall')
     home.answer(0.1, 'fall')
     home.answer(0.1, 'fall')
     assert [e.type for e in home.events] == [ProactiveEvent.OPENED, ProactiveEvent.CLOSED]
     assert home.events[-1].acknowledgement_required and not home.events[-1].acknowledged
+
+
+def test_a_critical_report_that_nobody_answers_about_is_believed_soon(home):
+    home.report('Someone has fallen.')
+    home.pass_time(CRITICAL_SECONDS - 0.1)
+    assert not home.opened()
+    home.pass_time(0.2)
+    assert [e.watch_id for e in home.opened()] == ['fall']
+
+
+def test_one_wrong_no_does_not_refuse_a_critical_report(home):
+    home.report('Someone has fallen.')
+    home.answer(0.1, 'fall')
+    home.answer(0.95, 'fall')
+    assert not home.opened()
+    home.answer(0.95, 'fall')
+    assert [e.watch_id for e in home.opened()] == ['fall']
 
 
 def test_a_report_about_what_is_known_does_not_end_it(home):

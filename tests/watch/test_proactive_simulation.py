@@ -75,7 +75,7 @@ def test_an_assistant_that_speaks_over_people_is_seen(play, monkeypatch):
 
 
 def test_false_answers_are_false_alerts(play):
-    verdict, _ = play(false_yes=0.2)
+    verdict, _ = play(false_yes=0.3)
     assert len(verdict.false_alerts) > 5 and verdict.metrics()[2].met is False
 
 
@@ -206,7 +206,7 @@ def test_a_folder_without_annotated_videos_is_refused(tmp_path):
 
 
 def test_the_report_names_what_was_missed(play, tmp_path):
-    verdict, _ = play(false_yes=0.2)
+    verdict, _ = play(false_yes=0.3)
     results, verdicts = {'asks': verdict.metrics()}, {'asks': verdict}
     text = markdown('proactive', results, verdicts, {'date': 'today'}, 'one')
     assert '**no**' in text and 'False alerts:' in text and table(results) in text
