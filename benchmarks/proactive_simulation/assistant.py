@@ -206,7 +206,6 @@ class Assistant:
                 self._work(round(end - self._offset) - 1, silence, False)
 
     def _pass_second(self, index: int, observer: Observer, changes: list[WatchChange]) -> None:
-        truth = observer.truth
         for step in range(1, STEPS + 1):
             scene_time = index + step / STEPS
             self._clock.advance_to(self._offset + scene_time)

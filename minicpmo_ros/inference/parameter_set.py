@@ -140,8 +140,8 @@ class InferenceParameters:
     )
     begin_patience: float = parameter(
         10.0,
-        'no turn begins while a person speaks; a voice that never pauses is waited for so long; '
-        '0: the model alone decides',
+        'no turn begins while a person speaks, what the model wanted to say then begins after it; '
+        'a voice that never pauses is waited for so long; 0: the model alone decides',
         0.0,
         60.0,
         unit='s',
@@ -154,7 +154,7 @@ class InferenceParameters:
     question_share: float = parameter(
         0.2,
         'time that yes-or-no questions of watches may take per second; they are asked only when '
-        'no unit waits and the model does not speak',
+        'no unit waits',
         0.0,
         0.8,
         unit='s',

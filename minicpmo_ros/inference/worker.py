@@ -39,8 +39,8 @@ class InferenceWorker:
     engine rejects is reported and the session goes on; when the engine fails otherwise the
     session is reset, and after MOST_FAILURES such units in a row it waits for ``reset``.
     Questions are asked only when nothing else is to do and the budget allows it, also while the
-    robot speaks, so a unit waits for one question at most. Where the session can, the sound and pictures of a
-    unit that waits are encoded while the speech of the one before it is being made.
+    robot speaks, so a unit waits for one question at most. Where the session can, the sound and
+    pictures of a unit that waits are encoded while the speech of the one before it is being made.
 
     ladder: decides what is left out of units when the model is too slow.
     camera: false takes the pictures out of all units, also of those that wait.

@@ -93,8 +93,10 @@ class HeldReports:
     def take_unanswered(self, now: float) -> list[HeldReport]:
         """Return the reports that nobody answers about: they are believed."""
         return self._take_if(
-            lambda r: not r.answers
-            and now - r.since >= (CRITICAL_SECONDS if r.critical else UNANSWERED_SECONDS)
+            lambda r: (
+                not r.answers
+                and now - r.since >= (CRITICAL_SECONDS if r.critical else UNANSWERED_SECONDS)
+            )
         )
 
     def take_doubtful(self, now: float) -> list[HeldReport]:

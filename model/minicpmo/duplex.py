@@ -209,9 +209,7 @@ class DuplexSession:
         if said is None or self._turn.first_index != self.state.last_index:
             raise SessionStateError('no turn began in the newest unit; interrupt it instead')
         listened = self._decoder.forced_listen(turn_open=False, close_turn=False)
-        self.conversation.replace_answer(
-            said.fed_tokens, said.closing_ids, listened.closing_ids
-        )
+        self.conversation.replace_answer(said.fed_tokens, said.closing_ids, listened.closing_ids)
         self.state.last_unit, self.state.turn_open = listened, False
         self._turn.reset()
         self._forced.reset()
