@@ -22,6 +22,7 @@ from minicpmo_ros.msg import (
     SpeechChunk,
     TextDelta,
     UnitReport,
+    UserSpeech,
 )
 from minicpmo_ros.stamp import duration_message, time_message
 from tests.node.node_harness import Harness
@@ -250,6 +251,25 @@ def test_nothing_is_announced_and_no_turn_begins_while_the_user_speaks(make_rig)
     assert not rig.deltas and not rig.session.given, 'dropped: whoever wants it said asks again'
     rig.run(1, first=3)
     assert rig.session.units[3].force_listen is False
+
+
+def test_nothing_sounds_when_the_user_begins_to_speak_while_the_model_works(make_rig):
+    gate = threading.Event()
+    rig = make_rig(['say hello', 'end there'], gate)
+    speech = rig.harness.publisher(UserSpeech, 'user_speech', qos.SPEECH_ACTIVITY)
+    rig.send(unit(0))
+    rig.harness.wait(lambda: rig.session.entered == 1, 'the model at work')
+    rule = rig.node._worker.begin_rule
+    for active in (True, False):
+        speech.publish(UserSpeech(active=active))
+        rig.harness.wait(lambda active=active: rule._mark[0] is active, 'the detector')
+        if active:
+            gate.set()
+            rig.harness.wait(lambda: len(rig.reports) == 1, 'the unit')
+            assert rig.session.taken_back == 1 and not rig.speech and not rig.deltas
+    rig.run(1, speech=0.2, first=1)
+    rig.harness.wait(lambda: rig.text, 'the turn that was put off')
+    assert rig.session.units[1].begin_turn and rig.text[0].data == 'there'
 
 
 def test_note_reaches_the_next_unit_once(make_rig):
