@@ -220,7 +220,7 @@ class EventComponent:
             return self._open(happening, picture)
         critical = watch.severity is Severity.CRITICAL
         report = HeldReport(happening, picture, spoken, self._steady(), critical)
-        self._refuse(self._held.hold(report))
+        self._held.hold(report)
         return False
 
     def _on_report_end(self, key: EventKey, end: float) -> None:

@@ -46,15 +46,9 @@ class HeldReports:
 
     _held: dict[str, HeldReport] = field(default_factory=dict)
 
-    def hold(self, report: HeldReport) -> Optional[HeldReport]:
-        """Wait with a report; return the earlier one about the same watch that it replaces.
-
-        One that is believed already goes on in the new one.
-        """
-        earlier = self.take(report.happening.watch_id)
-        self._held[report.happening.watch_id] = report
-        report.believed = earlier is not None and earlier.believed
-        return None if report.believed else earlier
+    def hold(self, report: HeldReport) -> None:
+        """Wait with a report; one that repeats another about the same watch adds nothing."""
+        self._held.setdefault(report.happening.watch_id, report)
 
     def complete(self, watch_id: str, picture: bytes, spoken: EventRecord) -> None:
         """Add what was not known when the report came."""

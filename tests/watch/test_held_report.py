@@ -112,6 +112,22 @@ def test_two_denials_refuse_a_report_which_is_kept_as_a_remark(home):
     assert [(r.happening.watch_id, r.happening.text) for r in rows] == [('', 'The lamp went off.')]
 
 
+def test_a_report_that_is_repeated_is_one_event_or_one_remark(home):
+    for turn in (7, 8):
+        home.report(turn=turn)
+        home.answer(0.1)
+    home.pass_time(60.0)
+    assert not home.opened()
+    assert [r.happening.text for r in home.component.store.records()] == ['The lamp went off.']
+    home.report(turn=9)
+    home.answer(0.5)
+    home.report(turn=10)
+    for _ in range(4):
+        home.answer(0.95)
+    assert [e.turn_id for e in home.opened()] == [9]
+    assert len(home.component.store.records()) == 2
+
+
 def test_one_wrong_no_does_not_refuse_it(home):
     home.report()
     home.answer(0.1)
