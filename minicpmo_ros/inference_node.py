@@ -153,7 +153,6 @@ class InferenceNode(LifecycleNode):
     def _start_worker(self, session: Session) -> None:
         capabilities = self._backend.capabilities
         self._output.model_id = capabilities.model_id
-        self._conversation.asked_window = self.parameters.asked_window
         queue = UnitQueue(self.parameters.max_units_behind)
         begin, answer = self._conversation.start_unit, self._requests.answer
         callbacks = WorkerCallbacks(begin, self._on_outcome, self._on_failure, answer)
@@ -167,7 +166,6 @@ class InferenceNode(LifecycleNode):
         return self._backend.prepare(parameters.instruction or None, **session_options(parameters))
 
     def _apply(self, parameters: InferenceParameters, changed: set[str]) -> None:
-        self._conversation.asked_window = parameters.asked_window
         self._requests.set_share(parameters.question_share)
         if self._worker is not None:
             self._worker.begin_rule.follow(parameters)

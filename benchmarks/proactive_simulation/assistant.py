@@ -167,7 +167,7 @@ class Assistant:
         node, parameters = LoopbackNode('inference_node', self._loopback), InferenceParameters()
         self._output = OutputComponent(node, lambda: parameters)
         self._output.model_id = capabilities.model_id
-        self._conversation = Conversation(self._output.publish_turn, parameters.asked_window)
+        self._conversation = Conversation(self._output.publish_turn)
         requests = RequestComponent(node, parameters.question_share)
         callbacks = WorkerCallbacks(
             self._conversation.start_unit, self._on_outcome, self._fail, requests.answer

@@ -42,8 +42,8 @@ class BeginRule:
     pauses, such as a television's, is waited for no longer than ``patience`` [s]; 0 switches all
     that off.
 
-    unasked_turns: the model may speak of its own accord. Else a turn begins only within
-        ``asked_window`` [s] of speech, or with given words.
+    asked_window: a turn that begins within so many seconds after speech is an answer.
+    unasked_turns: the model may speak of its own accord. Else only answers begin, and given words.
     held: units in a row that were held back so far, because somebody spoke.
     """
 
@@ -80,9 +80,13 @@ class BeginRule:
             self.held = self.held if owed else 0
             if owed and not unit.speech_fraction > REST_FRACTION:  # it may be unknown
                 return Begin.OWED
-            if not self.unasked_turns and self._is_unasked(unit):
+            if not self.unasked_turns and not self.is_asked(unit):
                 return Begin.UNASKED
         return Begin.FREE
+
+    def is_asked(self, unit: PendingUnit) -> bool:
+        """Return whether a turn that begins in this unit, the one decided last, is an answer."""
+        return unit.end - self._last_speech <= self.asked_window * NANOSECONDS
 
     def is_talked_over(self, unit: PendingUnit, result: UnitResult, now: float) -> bool:
         """Return whether somebody began to speak while a turn was begun.
@@ -108,9 +112,6 @@ class BeginRule:
     def _is_patient(self, unit: PendingUnit) -> bool:
         """Return whether it was not waited for too long for a voice to pause."""
         return self.held * (unit.end - unit.begin) / NANOSECONDS <= self.patience > 0.0
-
-    def _is_unasked(self, unit: PendingUnit) -> bool:
-        return unit.end - self._last_speech > self.asked_window * NANOSECONDS
 
 
 def without_turn(result: UnitResult) -> UnitResult:

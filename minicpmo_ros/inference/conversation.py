@@ -14,8 +14,6 @@ from minicpmo_ros.inference.turn_tracker import TurnOutput, TurnTracker
 from minicpmo_ros.inference.unit_outcome import UnitOutcome
 from minicpmo_ros.inference.unit_queue import PendingUnit
 
-NANOSECONDS = 1e9
-
 
 @dataclass
 class Conversation:
@@ -23,17 +21,13 @@ class Conversation:
 
     Outputs are handed to ``publish`` while the lock is held: after an interruption was taken in,
     nothing of a voided epoch can leave.
-
-    asked_window: seconds after user speech within which a turn counts as an answer.
     """
 
     publish: Callable[[TurnOutput, PendingUnit], None]
-    asked_window: float = 4.0
     gate: EpochGate = field(default_factory=EpochGate)
     tracker: TurnTracker = field(default_factory=TurnTracker)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _step_epoch: int = 0
-    _last_speech: Optional[int] = None
 
     @property
     def speaking(self) -> bool:
@@ -46,19 +40,16 @@ class Conversation:
         return self.tracker.turn_id
 
     def start_unit(self, unit: PendingUnit) -> None:
-        """Remember in which epoch the model begins a unit, and whether somebody spoke in it."""
+        """Remember in which epoch the model begins a unit."""
         with self._lock:
             self._step_epoch = self.gate.current
-            if unit.has_speech:
-                self._last_speech = unit.end
 
     def finish_unit(self, outcome: UnitOutcome) -> Optional[TurnOutput]:
         """Publish what the unit adds; None when an interruption voided it meanwhile."""
         with self._lock:
             if not self.gate.admits(self._step_epoch):
                 return None
-            asked = self._was_asked(outcome.unit)
-            output = self.tracker.add(outcome.result, self._step_epoch, asked)
+            output = self.tracker.add(outcome.result, self._step_epoch, outcome.asked)
             if output.began or output.ended or output.speech or output.text:
                 self.publish(output, outcome.unit)
             if output.yielded:
@@ -72,15 +63,9 @@ class Conversation:
             return changed, self.tracker.cut() if changed else None
 
     def reset(self) -> int:
-        """Void everything said so far and forget who spoke; return the voided epoch."""
+        """Void everything said so far; return the voided epoch."""
         with self._lock:
             epoch = self.gate.current
             self.gate.void(epoch)
             self.tracker.cut()
-            self._last_speech = None
             return epoch
-
-    def _was_asked(self, unit: PendingUnit) -> bool:
-        if self._last_speech is None:
-            return False
-        return unit.end - self._last_speech <= self.asked_window * NANOSECONDS

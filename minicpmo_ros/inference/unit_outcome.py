@@ -16,6 +16,7 @@ class UnitOutcome:
     """One processed unit, as the model was given it; times are seconds.
 
     total_time: includes what was done for this unit ahead, not what was done for the next one.
+    asked: somebody spoke in it or shortly before, so a turn that begins in it is an answer.
     """
 
     unit: PendingUnit
@@ -24,3 +25,4 @@ class UnitOutcome:
     total_time: float
     units_behind: int
     shedding: Shedding = Shedding()
+    asked: bool = True

@@ -204,7 +204,10 @@ class InferenceWorker:
             total -= self._ahead.seconds
         queued, behind = begun - pending.arrival, self.units_behind
         self.ladder.finish(total, result.decision is Decision.SPEAK, behind, shedding.rung)
-        self._callbacks.finished(UnitOutcome(pending, result, queued, total, behind, shedding))
+        asked = self.begin_rule.is_asked(pending)
+        self._callbacks.finished(
+            UnitOutcome(pending, result, queued, total, behind, shedding, asked)
+        )
 
     def _step(self, unit: Unit) -> UnitResult:
         session = self._session

@@ -152,3 +152,21 @@ def test_speech_is_remembered_while_unasked_turns_are_allowed():
     assert rule.patience == 3.0
     assert rule.decide(unit(end=2.0), False) is Begin.FREE
     assert rule.decide(unit(end=9.0), False) is Begin.UNASKED
+
+
+@pytest.mark.parametrize(
+    ('spoken_at', 'answered_at', 'asked'), [(0, 1, True), (0, 4, True), (0, 5, False)]
+)
+def test_a_turn_long_after_speech_is_no_answer(spoken_at, answered_at, asked):
+    rule = BeginRule(asked_window=4.0)
+    for index in range(answered_at + 1):
+        this = unit(fraction=float(index == spoken_at), end=index + 1.0)
+        rule.decide(this, False)
+    assert rule.is_asked(this) is asked
+
+
+@pytest.mark.parametrize(('fraction', 'asked'), [(0.0, False), (float('nan'), True)])
+def test_first_words_without_speech_are_no_answer_unless_nobody_can_tell(fraction, asked):
+    rule, first = BeginRule(), unit(fraction=fraction)
+    rule.decide(first, False)
+    assert rule.is_asked(first) is asked

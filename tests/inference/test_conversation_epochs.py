@@ -14,22 +14,20 @@ from minicpmo_ros.inference.unit_queue import PendingUnit
 SECOND = 1_000_000_000
 
 
-def unit(index, fraction=1.0, speaking=False):
+def unit(index):
     return PendingUnit(
         index,
         np.zeros(16000, np.int16),
         index * SECOND,
         (index + 1) * SECOND,
         0.0,
-        user_speaking=speaking,
-        speech_fraction=fraction,
     )
 
 
-def outcome(pending, speaks=True, yielded=False):
+def outcome(pending, speaks=True, yielded=False, asked=True):
     decision = Decision.SPEAK if speaks else Decision.LISTEN
     result = UnitResult(pending.index, decision, 'word', yielded=yielded, turn_open=speaks)
-    return UnitOutcome(pending, result, 0.0, 0.1, 0)
+    return UnitOutcome(pending, result, 0.0, 0.1, 0, asked=asked)
 
 
 @pytest.fixture
@@ -83,22 +81,9 @@ def test_reset_voids_everything(conversation):
     assert conversation.gate.current == 2
 
 
-@pytest.mark.parametrize(
-    ('spoken_at', 'answers_at', 'proactive'), [(0, 1, False), (0, 4, False), (0, 5, True)]
-)
-def test_turn_long_after_speech_is_proactive(conversation, spoken_at, answers_at, proactive):
-    for index in range(spoken_at, answers_at):
-        fraction = 1.0 if index == spoken_at else 0.0
-        play(conversation, unit(index, fraction), speaks=False)
-    assert play(conversation, unit(answers_at, 0.0)).proactive is proactive
-
-
-def test_first_words_without_speech_are_proactive(conversation):
-    assert play(conversation, unit(0, 0.0)).proactive
-
-
-def test_unknown_speech_makes_no_claim(conversation):
-    assert not play(conversation, unit(0, float('nan'))).proactive
+@pytest.mark.parametrize('asked', [True, False])
+def test_a_turn_that_nobody_asked_for_is_proactive(conversation, asked):
+    assert play(conversation, unit(0), asked=asked).proactive is not asked
 
 
 def test_epoch_gate():
