@@ -16,12 +16,8 @@ from minicpmo.image import normalise
 from minicpmo.resampler import Resampler, position_table
 from minicpmo.vision import VisionTower, position_ids
 from training.nano.joint_store import SampleStore
-from training.nano.language_training import (
-    FLAGS,
-    LanguageTrainee,
-    mean_entropy,
-    question_loss,
-)
+from training.nano.language_loss import language_loss
+from training.nano.language_trainee import LanguageTrainee
 from training.nano.mel_batch import draw_filters, log_mel, with_floor
 from training.nano.phone import PHONES
 from training.nano.plain_attention import use_plain_attention
@@ -170,7 +166,8 @@ def weighted(
     parts['picture_accuracy'] = seen[0][2] if seen[0][2] is not None else parts['picture']
     total = 0.5 * parts['phone'] + 0.2 * parts['picture']
     for name in ('long', 'short'):
-        loss, told = _language(model, source, batch, name)
+        chosen = {k.split('.')[1]: v for k, v in batch.items() if k.startswith(f'{name}.')}
+        loss, told = language_loss(model, {**chosen, 'embeddings': source[chosen['take']]})
         total = total + loss
         parts.update({f'{name}_{key}': value for key, value in told.items()})
     return total, {name: value.detach() for name, value in parts.items()}
@@ -191,34 +188,3 @@ def _look(model: JointTrainee, store: SampleStore, batch: dict[str, Tensor], siz
         loss = loss + F.cross_entropy(guess, target)
         right.append((guess.argmax(-1) == target).float().mean())
     return rows, loss, torch.stack(right).mean()
-
-
-def _language(
-    model: JointTrainee, source: Tensor, batch: dict[str, Tensor], group: str
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the loss of one group of sequences, and values to watch."""
-    chosen = {k.split('.')[1]: v for k, v in batch.items() if k.startswith(f'{group}.')}
-    chosen['embeddings'] = source[chosen['take']]
-    with mixed_precision(source.device.type):
-        hidden, ends = model(chosen)
-        logits = model.llm.logits(hidden[chosen['decided']]).float()
-        request, flags = model.request_head(ends).float(), model.flag_head(ends).float()
-        places, asked = model.seen(chosen), model.asked(chosen)
-        scene = [head(places).float() for head in model.scene_heads.values()]
-        condition = model.condition_head(asked).float()
-        shown = [head(asked).float() for head in model.shown_heads.values()]
-    labels, right, weights = chosen['labels'], chosen['right'], chosen['weights']
-    token = (F.cross_entropy(logits, right, reduction='none') * weights).sum() / weights.sum()
-    loss = token + 0.5 * F.cross_entropy(request, labels[:, 0])
-    loss = loss + 0.2 * F.binary_cross_entropy_with_logits(flags, labels[:, 1 : 1 + FLAGS].float())
-    loss = loss + 0.5 * mean_entropy(scene, labels[:, 1 + FLAGS :])
-    loss = loss + 0.5 * question_loss(condition, shown, chosen['questions'])
-    correct, asks = (logits.argmax(-1) == right).float(), chosen['asks'].float()
-    requests = (labels[:, 0] > 0).float()
-    known = (request.argmax(-1) == labels[:, 0]).float()
-    return loss, {
-        'token': token,
-        'accuracy': correct.mean(),
-        'question_accuracy': (correct * asks).sum() / asks.sum(),
-        'request_accuracy': (known * requests).sum() / requests.sum(),
-    }

@@ -20,8 +20,8 @@ from minicpmo.mel import DYNAMIC_RANGE, LOG_ZERO
 from training.nano.audio_window import FRAMES, SAMPLES
 from training.nano.audio_window import UNITS as WINDOW_SECONDS
 from training.nano.joint_sample import Sample
-from training.nano.language_data import IGNORED
 from training.nano.mel_batch import log_mel
+from training.nano.sequence_batch import lay_out
 from training.nano.size import NANO
 from training.nano.stream import AUDIO_ROWS
 from training.nano.vision_training import PICTURE_SIZES
@@ -172,9 +172,10 @@ class SampleStore:
     ) -> dict[str, Tensor]:
         """Return a batch on the device: ``cuts`` of conversations, ``asked`` and ``questions``.
 
-        'long.*' and 'short.*' are as ``layout`` says. 'conversation.slots', '.windows' and
-        'asking.slots', '.windows': int64 [n], which windows of sound; 'picture.N': int64 [n],
-        places in the ring of pictures of size N, and 'classes.N': int64 [n, 10].
+        'long.*' and 'short.*' are as ``lay_out`` says, and 'take': which rows go where rows go.
+        'conversation.slots', '.windows' and 'asking.slots', '.windows': int64 [n], which windows
+        of sound; 'picture.N': int64 [n], places in the ring of pictures of size N, and
+        'classes.N': int64 [n, 10].
         """
         drawn = [self._draw(rng, self.long, 'cuts') for _ in range(cuts)]
         brief = [self._draw(rng, self.long, 'short') for _ in range(questions)]
@@ -186,7 +187,8 @@ class SampleStore:
         }
         for name, (sequences, chosen) in groups.items():
             if sequences:
-                laid = layout(sequences, chosen)
+                laid = lay_out(sequences, _MULTIPLE)
+                laid['take'] = np.concatenate(chosen)
                 arrays.update({f'{name}.{key}': value for key, value in laid.items()})
         return {key: to_device(value, self._device) for key, value in arrays.items()}
 
@@ -230,42 +232,6 @@ class SampleStore:
             result[f'picture.{size}'] = index
             result[f'classes.{size}'] = ring.classes[index] if len(index) else index
         return result, takes
-
-
-def layout(
-    sequences: list[dict[str, np.ndarray]], takes: list[np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Return one right-padded batch.
-
-    ids: int64 [batch, length]; rows, take: where encoder rows go and which. decided, right,
-    weights, asks: place, token, weight of every decision and whether it answers a question.
-    asked, questions, ends, labels: as ``language_data.Sequence``, places in the flattened batch.
-    """
-    longest = max(len(sequence['ids']) for sequence in sequences)
-    length = -(-longest // _MULTIPLE) * _MULTIPLE
-    ids = np.zeros((len(sequences), length), dtype=np.int64)
-    parts: dict[str, list[np.ndarray]] = {
-        name: [] for name in ('rows', 'decided', 'right', 'weights', 'asks', 'asked', 'ends')
-    }
-    for index, sequence in enumerate(sequences):
-        start = index * length
-        ids[index, : len(sequence['ids'])] = sequence['ids']
-        decided = np.flatnonzero(sequence['targets'] != IGNORED)
-        parts['rows'].append(sequence['rows'] + start)
-        parts['decided'].append(decided + start)
-        parts['right'].append(sequence['targets'][decided])
-        parts['weights'].append(sequence['weights'][decided])
-        parts['asks'].append(sequence['asked'][decided])
-        parts['asked'].append(np.flatnonzero(sequence['asked']) + start)
-        parts['ends'].append(sequence['ends'] + start)
-    joined = {name: np.concatenate(values) for name, values in parts.items()}
-    return {
-        'ids': ids,
-        'take': np.concatenate(takes),
-        'questions': np.concatenate([s['questions'] for s in sequences]),
-        'labels': np.concatenate([s['labels'][: len(s['ends'])] for s in sequences]),
-        **joined,
-    }
 
 
 def to_device(array: np.ndarray, device: torch.device) -> Tensor:

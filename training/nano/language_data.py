@@ -26,6 +26,7 @@ from minicpmo.unit_sequence import (
 from minicpmo.yes_no import YesNoQuestion
 from training.nano.question import Question, classes_of, draw_question
 from training.nano.renderer import ATTRIBUTES
+from training.nano.sequence_batch import IGNORED, lay_out
 from training.nano.size import NANO
 from training.nano.stream import Stream
 from training.nano.watch_note import note, open_watches
@@ -34,7 +35,6 @@ WINDOW_UNITS = 25  # 24 remembered and the one being decided
 SYSTEM_PROMPT = 'Streaming Omni Conversation.'
 MARKER = '\n\nprevious: '
 PREVIOUS_MAX = 160
-IGNORED = -100
 _SILENT_SHARE = 0.15  # of the cuts without a word that are used
 _ASKED_SHARE = 0.5  # of those with answers but nothing said unasked
 _RARE_WEIGHT = 4.0  # of the decision to speak unasked or to yield
@@ -223,29 +223,10 @@ def _open_turn(stream: Stream, unit: int) -> bool:
 
 
 def collate(sequences: list[Sequence]) -> dict[str, Tensor]:
-    """Return one right-padded batch; rows and ends become positions in the flattened batch."""
-    length = max(len(sequence.ids) for sequence in sequences)
-    ids = torch.zeros(len(sequences), length, dtype=torch.int64)
-    targets = torch.full((len(sequences), length), IGNORED)
-    weights = torch.ones(len(sequences), length)
-    asked = torch.zeros(len(sequences), length, dtype=torch.bool)
-    for index, sequence in enumerate(sequences):
-        ids[index, : len(sequence.ids)] = sequence.ids
-        targets[index, : len(sequence.ids)] = sequence.targets
-        weights[index, : len(sequence.ids)] = sequence.weights
-        asked[index, : len(sequence.ids)] = sequence.asked
-    offsets = [index * length for index in range(len(sequences))]
-    return {
-        'ids': ids,
-        'targets': targets,
-        'weights': weights,
-        'asked': asked,
-        'questions': torch.cat([s.questions for s in sequences]),
-        'rows': torch.cat([s.rows + o for s, o in zip(sequences, offsets, strict=True)]),
-        'embeddings': torch.cat([s.embeddings for s in sequences]),
-        'ends': torch.cat([s.ends + o for s, o in zip(sequences, offsets, strict=True)]),
-        'labels': torch.cat([s.labels[: len(s.ends)] for s in sequences]),
-    }
+    """Return one batch, see ``sequence_batch.lay_out``, with the encoder rows 'embeddings'."""
+    plain = [{name: value.numpy() for name, value in vars(s).items()} for s in sequences]
+    batch = {name: torch.from_numpy(value) for name, value in lay_out(plain).items()}
+    return {**batch, 'embeddings': torch.cat([s.embeddings for s in sequences])}
 
 
 class StreamFolder:

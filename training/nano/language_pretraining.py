@@ -18,7 +18,9 @@ import torch
 
 from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.language_data import WINDOW_UNITS, Sequence, SequenceWriter, collate
-from training.nano.language_training import MODEL_FOLDER, LanguageTrainee, weighted
+from training.nano.language_loss import language_loss
+from training.nano.language_trainee import LanguageTrainee
+from training.nano.language_training import MODEL_FOLDER
 from training.nano.request import Part
 from training.nano.script import write_script
 from training.nano.speech_corpus import BACKCHANNELS, UNADDRESSED
@@ -72,7 +74,7 @@ def train(run: Path, schedule: Schedule, start: Optional[Path] = None) -> dict[s
     sequences = SymbolicSequences(SequenceWriter(tokenizer), rng)
     size = schedule.batch_size
     batches = (collate([sequences.draw() for _ in range(size)]) for _ in itertools.count())
-    return trainer.fit(batches, weighted)
+    return trainer.fit(batches, language_loss)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,8 @@ import torch
 
 from minicpmo.tokenizer import PretrainedTokenizer
 from training.nano.language_data import IGNORED, WINDOW_UNITS, SequenceWriter, Stream, StreamFolder
-from training.nano.language_training import MODEL_FOLDER, LanguageTrainee
+from training.nano.language_trainee import LanguageTrainee
+from training.nano.language_training import MODEL_FOLDER
 from training.nano.precision import mixed_precision
 
 
