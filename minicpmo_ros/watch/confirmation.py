@@ -18,10 +18,10 @@ class Confirmation:
     """Turns answers about one watch into begin and end of a happening.
 
     It begins when ``needed`` of the last ``window`` answers are yes and ends when so many are a
-    clear no; what lies between leaves things as they are. A yes that the next answer does not
-    repeat is a false start. Every remembered one that ended with a clear no makes both numbers
-    one higher for the begin, and so does the first of the others. A sight that the model takes
-    now for this and now for that, or of which it is only sometimes sure, tells nothing.
+    clear no; what lies between leaves things as they are. An answer for the other side that the
+    next one does not repeat is a false start. Every remembered one that was clearly denied makes
+    both numbers one higher; for a begin so does the first one that an unsure answer followed. A
+    sight that the model takes now for this and now for that begins and ends nothing.
     threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
     memory: answers before a gap of so many seconds say nothing about now, nor do false starts of
         longer ago.
@@ -34,7 +34,8 @@ class Confirmation:
     confirmed: bool = False
     _answers: deque[float] = field(default_factory=deque)
     _last: float = -math.inf
-    _last_agreed: bool = False
+    _hinted: float = -math.inf
+    _turned: bool = False
     _false_starts: deque[tuple[float, bool]] = field(default_factory=deque)
 
     @property
@@ -63,43 +64,48 @@ class Confirmation:
             return None
         if time - self._last > self.memory:
             self._answers.clear()
-            self._last_agreed = False
+            self._turned = False
+        if self._answers and self._last == self._hinted >= time:
+            self._answers.pop()  # the hint came from the same picture, it is no second witness
         self._last = time
         self._answers.append(probability)
         self._note_false_start(self.agrees(probability), time)
-        extra = 0 if self.confirmed else self._extra
+        extra = self._extra
         while len(self._answers) > self.window + extra:
             self._answers.popleft()
         answers = [self.agrees(value) for value in self._answers]
-        agreeing, opposing = answers.count(True), answers.count(False)
-        if not self.confirmed and agreeing >= self.needed + extra:
-            self.confirmed = True
-            self._false_starts.clear()
-            return True
-        if self.confirmed and opposing >= self.needed and agreeing < self.needed:
-            self.confirmed = False
-            return False
-        return None
+        if answers.count(not self.confirmed) < self.needed + extra:
+            return None
+        if self.confirmed and answers.count(True) >= self.needed:
+            return None
+        self.confirmed, self._turned = not self.confirmed, False
+        return self.confirmed
 
     def suspect(self, time: float) -> bool:
-        """Take a hint from elsewhere like the weakest yes; return whether it is true by now."""
+        """Take a hint from elsewhere like the weakest yes; return whether it is true by now.
+
+        An answer about the same moment, or an earlier one, takes the place of the hint.
+        """
         self.update(self.threshold, time)
+        self._hinted = time
         return self.confirmed
 
     @property
     def _extra(self) -> int:
         denied = sum(clearly for _, clearly in self._false_starts)
-        return min(denied + (denied < len(self._false_starts)), MOST_EXTRA)
+        unsure = not self.confirmed and denied < len(self._false_starts)
+        return min(denied + unsure, MOST_EXTRA)
 
     def _note_false_start(self, agrees: Optional[bool], time: float) -> None:
         while self._false_starts and time - self._false_starts[0][0] > self.memory:
             self._false_starts.popleft()
-        if agrees is not True and self._last_agreed and not self.confirmed:
-            self._false_starts.append((time, agrees is False))
-        self._last_agreed = agrees is True
+        denied = agrees is self.confirmed
+        if self._turned and (denied or (agrees is None and not self.confirmed)):
+            self._false_starts.append((time, denied))
+        self._turned = agrees is (not self.confirmed)
 
     def reset(self) -> None:
         """Forget all answers."""
-        self.confirmed, self._last, self._last_agreed = False, -math.inf, False
+        self.confirmed, self._turned, self._last, self._hinted = False, False, -math.inf, -math.inf
         self._answers.clear()
         self._false_starts.clear()

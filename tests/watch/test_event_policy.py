@@ -231,6 +231,9 @@ def test_records_survive_being_written_down():
         ([0.9, 0.1, 0.9, 0.9], {3: True}),  # after a false start three of four
         ([0.9, 0.1, 0.9, 0.1, 0.9, 0.9, 0.1, 0.9, 0.9], {}),  # and ever more
         ([0.9, 0.1, 0.9, 0.1, 0.9, 0.9, 0.9], {6: True}),
+        ([0.9, 0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.1, 0.9, 0.1, 0.1], {1: True}),  # nor an end
+        ([0.9, 0.9, 0.1, 0.9, 0.1, 0.1], {1: True, 5: False}),
+        ([0.9, 0.9, 0.1, 0.1, 0.9, 0.9], {1: True, 3: False, 5: True}),
         ([*([0.9, 0.1, 0.1] * 9), *([0.9] * 5)], {}),  # six of seven at most
         ([*([0.9, 0.1, 0.1] * 9), *([0.9] * 6)], {32: True}),
     ],
@@ -239,6 +242,27 @@ def test_two_of_three_answers_begin_and_end_a_happening(answers, changes):
     confirmation = Confirmation()
     seen = {index: confirmation.update(answer, index) for index, answer in enumerate(answers)}
     assert {index: change for index, change in seen.items() if change is not None} == changes
+
+
+def test_fewer_answers_may_be_needed():
+    confirmation = Confirmation(needed=1, window=3)
+    answers = [0.1, 0.1, 0.9, 0.1, 0.1, 0.1]
+    changes = [confirmation.update(answer, index) for index, answer in enumerate(answers)]
+    assert changes == [None, None, True, None, None, False]
+
+
+def test_a_hint_and_an_answer_about_the_same_picture_are_one_witness():
+    confirmation = Confirmation()
+    assert not confirmation.suspect(10.2) and confirmation.in_doubt
+    assert confirmation.update(0.99, 10.0) is None
+    assert confirmation.update(0.05, 11.0) is None
+    confirmation.reset()
+    assert not confirmation.suspect(10.2)
+    assert confirmation.update(0.99, 10.0) is None
+    assert confirmation.update(0.99, 11.0) is True
+    confirmation.reset()
+    assert not confirmation.suspect(10.2)
+    assert confirmation.update(0.99, 11.0) is True
 
 
 def test_confidence_is_the_mean_of_the_agreeing_answers():
