@@ -13,15 +13,28 @@ from typing import Optional
 MOST_EXTRA = 4
 
 
+@dataclass(frozen=True)
+class FalseStart:
+    """An answer that the next one did not repeat.
+
+    denied: the next one said clearly the contrary. of_end: it spoke for the end of a happening.
+    """
+
+    time: float
+    denied: bool
+    of_end: bool
+
+
 @dataclass
 class Confirmation:
     """Turns answers about one watch into begin and end of a happening.
 
     It begins when ``needed`` of the last ``window`` answers are yes and ends when so many are a
     clear no; what lies between leaves things as they are. An answer for the other side that the
-    next one does not repeat is a false start. Every remembered one that was clearly denied makes
-    both numbers one higher; for a begin so does the first one that an unsure answer followed. A
-    sight that the model takes now for this and now for that begins and ends nothing.
+    next one does not repeat is a false start. Every remembered one of a begin, or of an end, that
+    was clearly denied makes both numbers one higher for that; for a begin so does the first one
+    that an unsure answer followed. A sight that the model takes now for this and now for that
+    begins and ends nothing.
     threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
     memory: answers before a gap of so many seconds say nothing about now, nor do false starts of
         longer ago.
@@ -36,7 +49,7 @@ class Confirmation:
     _last: float = -math.inf
     _hinted: float = -math.inf
     _turned: bool = False
-    _false_starts: deque[tuple[float, bool]] = field(default_factory=deque)
+    _false_starts: deque[FalseStart] = field(default_factory=deque)
 
     @property
     def confidence(self) -> float:
@@ -92,16 +105,17 @@ class Confirmation:
 
     @property
     def _extra(self) -> int:
-        denied = sum(clearly for _, clearly in self._false_starts)
-        unsure = not self.confirmed and denied < len(self._false_starts)
+        starts = [start for start in self._false_starts if start.of_end is self.confirmed]
+        denied = sum(start.denied for start in starts)
+        unsure = not self.confirmed and denied < len(starts)
         return min(denied + unsure, MOST_EXTRA)
 
     def _note_false_start(self, agrees: Optional[bool], time: float) -> None:
-        while self._false_starts and time - self._false_starts[0][0] > self.memory:
+        while self._false_starts and time - self._false_starts[0].time > self.memory:
             self._false_starts.popleft()
-        denied = agrees is self.confirmed
-        if self._turned and (denied or (agrees is None and not self.confirmed)):
-            self._false_starts.append((time, denied))
+        if self._turned and agrees is not (not self.confirmed):
+            start = FalseStart(time, denied=agrees is self.confirmed, of_end=self.confirmed)
+            self._false_starts.append(start)
         self._turned = agrees is (not self.confirmed)
 
     def reset(self) -> None:
