@@ -51,8 +51,8 @@ def test_live_demo_hears_and_shows_what_happens(sound_server, tmp_path, ros_doma
         stop.set()
         talking.join()
     assert code == 0, printed
-    units = int(re.search(r'(\d+)  units', printed)[1])
-    assert units >= 12
+    units = re.search(r'(\d+)  units', printed)
+    assert units and int(units[1]) >= 12, printed
     with wave.open(str(output / 'conversation.wav')) as sound:
         samples = np.frombuffer(sound.readframes(sound.getnframes()), np.int16).reshape(-1, 2)
     assert np.abs(samples[:, 0]).max() > 1000
