@@ -113,10 +113,11 @@ class Confirmation:
     def _note_false_start(self, agrees: Optional[bool], time: float) -> None:
         while self._false_starts and time - self._false_starts[0].time > self.memory:
             self._false_starts.popleft()
-        if self._turned and agrees is not (not self.confirmed):
+        change = not self.confirmed
+        if self._turned and agrees is not change:
             start = FalseStart(time, denied=agrees is self.confirmed, of_end=self.confirmed)
             self._false_starts.append(start)
-        self._turned = agrees is (not self.confirmed)
+        self._turned = agrees is change
 
     def reset(self) -> None:
         """Forget all answers."""
