@@ -20,16 +20,14 @@ WINDOWS = [
 ]
 
 
-def beginning(new_session, make_unit, wanted=1):
-    """Return the numbers of units in which a turn begins, the model being left alone."""
-    session, found, was_open = new_session(), [], False
-    for index, kind in enumerate(KINDS):
-        result = session.step(make_unit(index, kind))
-        if result.decision is Decision.SPEAK and not was_open:
-            found.append(index)
-        was_open = result.turn_open
-    assert len(found) >= wanted
-    return found
+def left_alone_until(decision, new_session, make_unit):
+    """Return a session, and the first unit that it answers so when it is left alone."""
+    reference = new_session()
+    decisions = [reference.step(make_unit(i, k)).decision for i, k in enumerate(KINDS)]
+    index, session = decisions.index(decision), new_session()
+    for before, kind in enumerate(KINDS[:index]):
+        assert not session.step(make_unit(before, kind)).wanted_to_speak
+    return session, index
 
 
 def books(session):
@@ -88,39 +86,25 @@ def test_only_a_turn_that_began_in_the_newest_unit_is_taken_back(new_session, ma
 
 
 def test_a_forced_listener_tells_whether_it_wanted_to_speak(new_session, make_unit):
-    first = beginning(new_session, make_unit)[0]
-    session = new_session()
-    told = []
-    for index, kind in enumerate(KINDS[: first + 1]):
-        result = session.step(make_unit(index, kind, force_listen=index == first))
-        told.append(result.wanted_to_speak)
-    assert told == [False] * first + [True]
+    session, index = left_alone_until(Decision.SPEAK, new_session, make_unit)
+    result = session.step(make_unit(index, KINDS[index], force_listen=True))
+    assert result.wanted_to_speak
     assert result.decision is Decision.LISTEN and not session.state.turn_open
 
 
 def test_it_does_not_want_to_where_it_would_listen(new_session, make_unit):
-    reference = new_session()
-    decisions = [reference.step(make_unit(i, k)).decision for i, k in enumerate(KINDS)]
-    quiet = decisions.index(Decision.LISTEN)
-    session = new_session()
-    for index, kind in enumerate(KINDS[:quiet]):
-        session.step(make_unit(index, kind))
-    assert not session.step(make_unit(quiet, KINDS[quiet], force_listen=True)).wanted_to_speak
+    session, index = left_alone_until(Decision.LISTEN, new_session, make_unit)
+    unit = make_unit(index, KINDS[index], force_listen=True)
+    assert not session.step(unit).wanted_to_speak
 
 
 def test_a_turn_begins_where_it_is_asked_to_with_words_of_the_model(
     new_session, make_unit, tokenizer
 ):
-    speak = SpecialTokens.from_tokenizer(tokenizer).speak
-    reference = new_session()
-    decisions = [reference.step(make_unit(i, k)).decision for i, k in enumerate(KINDS)]
-    quiet = decisions.index(Decision.LISTEN)
-    session = new_session()
-    for index, kind in enumerate(KINDS[:quiet]):
-        session.step(make_unit(index, kind))
-    result = session.step(make_unit(quiet, KINDS[quiet], begin_turn=True))
+    session, index = left_alone_until(Decision.LISTEN, new_session, make_unit)
+    result = session.step(make_unit(index, KINDS[index], begin_turn=True))
     assert result.decision is Decision.SPEAK and not result.given_words
-    assert session.state.last_unit.first_id == speak
+    assert session.state.last_unit.first_id == SpecialTokens.from_tokenizer(tokenizer).speak
 
 
 def test_it_changes_nothing_inside_a_turn_and_forced_listening_wins(new_session, make_unit):
