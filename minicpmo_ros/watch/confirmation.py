@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import math
 from typing import Optional
 
+from minicpmo_ros.watch.wavering import Wavering
+
 # A watch whose answers contradict each other never needs more than so many yes beyond ``needed``.
 MOST_EXTRA = 4
 
@@ -34,7 +36,7 @@ class Confirmation:
     next one does not repeat is a false start. Every remembered one of a begin, or of an end, that
     was clearly denied makes both numbers one higher for that; for a begin so does the first one
     that an unsure answer followed. A sight that the model takes now for this and now for that
-    begins and ends nothing.
+    begins and ends nothing. Nor do answers that waver.
     threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
     memory: answers before a gap of so many seconds say nothing about now, nor do false starts of
         longer ago.
@@ -45,6 +47,7 @@ class Confirmation:
     threshold: float = 0.7
     memory: float = 60.0
     confirmed: bool = False
+    wavering: Wavering = field(default_factory=Wavering)
     _answers: deque[float] = field(default_factory=deque)
     _last: float = -math.inf
     _hinted: float = -math.inf
@@ -66,7 +69,9 @@ class Confirmation:
     @property
     def in_doubt(self) -> bool:
         """Return whether the newest answer speaks against what holds: ask again soon."""
-        return bool(self._answers) and self.agrees(self._answers[-1]) is (not self.confirmed)
+        if not self._answers or self.wavering:
+            return False
+        return self.agrees(self._answers[-1]) is (not self.confirmed)
 
     def update(self, probability: float, time: float) -> Optional[bool]:
         """Take an answer; return True at the begin, False at the end, None in between.
@@ -75,6 +80,10 @@ class Confirmation:
         """
         if math.isnan(probability):
             return None
+        self.wavering.note(probability, time)
+        return self._take(probability, time)
+
+    def _take(self, probability: float, time: float) -> Optional[bool]:
         if time - self._last > self.memory:
             self._answers.clear()
             self._turned = False
@@ -89,7 +98,7 @@ class Confirmation:
         answers = [self.agrees(value) for value in self._answers]
         if answers.count(not self.confirmed) < self.needed + extra:
             return None
-        if self.confirmed and answers.count(True) >= self.needed:
+        if self.wavering or (self.confirmed and answers.count(True) >= self.needed):
             return None
         self.confirmed, self._turned = not self.confirmed, False
         return self.confirmed
@@ -99,7 +108,7 @@ class Confirmation:
 
         An answer about the same moment, or an earlier one, takes the place of the hint.
         """
-        self.update(self.threshold, time)
+        self._take(self.threshold, time)
         self._hinted = time
         return self.confirmed
 
@@ -124,3 +133,4 @@ class Confirmation:
         self.confirmed, self._turned, self._last, self._hinted = False, False, -math.inf, -math.inf
         self._answers.clear()
         self._false_starts.clear()
+        self.wavering.reset()

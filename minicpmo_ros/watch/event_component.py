@@ -163,6 +163,9 @@ class EventComponent:
             'camera': self.watch.camera,
             'events lost': self.store.lost,
         }
+        wavering = ', '.join(self.watch.wavering)
+        if wavering:
+            values['answers waver'] = wavering
         problem = self.store.problem or self.watch.store.problem
         if problem:
             return Status('events', Level.WARN, problem, values)

@@ -84,6 +84,9 @@ class EventParameters:
     confirm_needed: int = parameter(2, 'so many yes ...', 1, 10)
     confirm_window: int = parameter(3, '... of the last so many answers make an event', 1, 10)
     confirm_threshold: float = parameter(0.7, 'P(yes) from which an answer is yes', 0.5, 1.0)
+    confirm_wavering: float = parameter(
+        3.5, 'a watch whose answers waver more tells nothing, 0: it always tells', 0.0, 100.0
+    )
     watches_by_speech: bool = parameter(
         True, 'add watches that the user (user_text) or the assistant (text) speaks of'
     )

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import math
 from pathlib import Path
 from typing import Optional
@@ -21,6 +21,7 @@ from minicpmo_ros.stamp import seconds_of
 from minicpmo_ros.watch import spoken_request
 from minicpmo_ros.watch.clock_jump import ClockJump
 from minicpmo_ros.watch.confirmation import Confirmation
+from minicpmo_ros.watch.confirmations import Confirmations
 from minicpmo_ros.watch.event_message import (
     require_not_past,
     require_plain_cancel,
@@ -57,15 +58,6 @@ class WatchListeners:
     cancelled: Callable[[Watch], None]
 
 
-@dataclass
-class _Asking:
-    """What was asked so far. supported: the model can be asked."""
-
-    supported: bool = False
-    round: QuestionRound = field(default_factory=QuestionRound)
-    confirmations: dict[str, Confirmation] = field(default_factory=dict)
-
-
 class WatchComponent:
     """Owns the watches; part of the events node, in its executor."""
 
@@ -84,7 +76,9 @@ class WatchComponent:
         self._known: tuple[str, ...] = ()
         self._retry_at = 0.0
         self._jump = ClockJump()
-        self._asking = _Asking()
+        self._supported = False
+        self._round = QuestionRound()
+        self._confirmations = Confirmations(parameters)
         self._restatement = Restatement()
         self._create_interfaces()
         self._load(given)
@@ -103,7 +97,7 @@ class WatchComponent:
     @property
     def asks(self) -> bool:
         """Return whether the model can be asked, and told, about watches."""
-        return self._asking.supported
+        return self._supported
 
     @property
     def asks_now(self) -> bool:
@@ -112,12 +106,16 @@ class WatchComponent:
 
     def suspect(self, watch: Watch, seen: float) -> bool:
         """Take a report of a moment [s since 1970] like a yes; return whether it is true now."""
-        return self._confirmation(watch).suspect(seen)
+        return self._confirmations.of(watch).suspect(seen)
 
     def is_true(self, watch_id: str) -> bool:
         """Return whether the answers say that what a watch waits for is there."""
-        confirmation = self._asking.confirmations.get(watch_id)
-        return confirmation is not None and confirmation.confirmed
+        return self._confirmations.is_true(watch_id)
+
+    @property
+    def wavering(self) -> list[str]:
+        """Return the ids of the watches of which nothing is told, for their answers waver."""
+        return self._confirmations.wavering
 
     def save(self) -> None:
         """Store the watches and whether the camera is on; a failure is logged once."""
@@ -139,14 +137,14 @@ class WatchComponent:
         self._restatement.period = parameters.restate_period
         self._restatement.template = parameters.restate_text
         self._restatement.note_context(context_tokens)
-        if not self._asking.supported:
+        if not self._supported:
             return
         text = self._restatement.next_note(active, steady)
         if text:
             self.note(text)
-        self._asking.round.per_unit = parameters.questions_per_unit
+        self._round.per_unit = parameters.questions_per_unit
         if may_ask and self.asks_now:
-            for watch in self._asking.round.next(active, self._in_doubt):
+            for watch in self._round.next(active, self._confirmations.in_doubt):
                 self._questions.publish(WatchQuestion(watch_id=watch.id, question=watch.question))
 
     def tick(self, wall: float, steady: float) -> None:
@@ -165,10 +163,6 @@ class WatchComponent:
         if self.store.problem and steady >= self._retry_at:
             self._retry_at = steady + RETRY_SECONDS
             self.save()
-
-    def _in_doubt(self, watch_id: str) -> bool:
-        confirmation = self._asking.confirmations.get(watch_id)
-        return confirmation is not None and confirmation.in_doubt
 
     def _load(self, parameters: EventParameters) -> None:
         state = self.store.load()
@@ -257,33 +251,30 @@ class WatchComponent:
             self._forget(watch)
 
     def _forget(self, watch: Watch) -> None:
-        self._asking.confirmations.pop(watch.id, None)
+        self._confirmations.forget(watch.id)
         self._listeners.cancelled(watch)
 
     def _on_supported(self, message: Bool) -> None:
-        self._asking.supported = message.data
+        self._supported = message.data
 
     def _on_answer(self, message: WatchAnswer) -> None:
         watch = self.watches.get(message.watch_id)
         if watch is None or not self.camera:
             return  # cancelled meanwhile
-        self._asking.round.note_answer(watch.id)
+        self._round.note_answer(watch.id)
         if math.isnan(message.probability):
             return
-        confirmation = self._confirmation(watch)
+        confirmation = self._confirmations.of(watch)
         seen = seconds_of(message.evidence_end)
+        wavered = bool(confirmation.wavering)
         change = confirmation.update(message.probability, seen)
+        if confirmation.wavering and not wavered:
+            self._node.get_logger().warning(
+                f'watch {watch.id}: the answers waver, nothing is told of it until they settle'
+            )
         self._listeners.agreed(watch, confirmation.agrees(message.probability))
         if change is not None or confirmation.confirmed:
             self._listeners.answered(watch, confirmation.confirmed, confirmation, message)
-
-    def _confirmation(self, watch: Watch) -> Confirmation:
-        parameters = self._parameters()
-        confirmation = self._asking.confirmations.setdefault(watch.id, Confirmation())
-        confirmation.needed = parameters.confirm_needed
-        confirmation.window = parameters.confirm_window
-        confirmation.threshold = parameters.confirm_threshold
-        return confirmation
 
     def _changed(self, reason: str = '') -> None:
         if not reason:

@@ -234,8 +234,8 @@ def test_records_survive_being_written_down():
         ([0.9, 0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.1, 0.9, 0.1, 0.1], {1: True}),  # nor an end
         ([0.9, 0.9, 0.1, 0.9, 0.1, 0.1], {1: True, 5: False}),
         ([0.9, 0.9, 0.1, 0.1, 0.9, 0.9], {1: True, 3: False, 5: True}),
-        ([*([0.9, 0.1, 0.1] * 9), *([0.9] * 5)], {}),  # six of seven at most
-        ([*([0.9, 0.1, 0.1] * 9), *([0.9] * 6)], {32: True}),
+        ([*([0.99, 0.01, 0.01] * 9), *([0.99] * 5)], {}),  # six of seven at most
+        ([*([0.99, 0.01, 0.01] * 9), *([0.99] * 6)], {32: True}),
     ],
 )
 def test_two_of_three_answers_begin_and_end_a_happening(answers, changes):
