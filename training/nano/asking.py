@@ -8,11 +8,12 @@ same sound is put before several scenes and several things that were said before
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Optional
 
 import numpy as np
 
-from training.nano.oracle import Oracle
+from training.nano.oracle import Hearing, Oracle
 from training.nano.pacing import split_into_units
 from training.nano.request import INTENTS, Part, remember
 from training.nano.scene import SceneState
@@ -21,7 +22,9 @@ from training.nano.speaker import Mood, RobotView, Speaker, any_intent, hear
 from training.nano.timeline import Pool, Script, ScriptUnit, SoundEvent
 from training.nano.vision_training import any_scene
 from training.nano.watch import FALL_ALERT, WATCHES, Memory
+from training.nano.watch_note import memory_of
 
+REMIND_AGAIN = 'remind_again'
 UNITS = 10
 SCENES = 3  # pictures for one request
 SCRIPTS = 5  # scripts from one request
@@ -29,8 +32,11 @@ _PHASES = 5  # units of a life of the audio encoder's cache; a script begins in 
 _FALLS = 0.3  # share of the drawn falls that is kept
 _TALK = 0.15  # share without a request: somebody says something else
 _CHANGES = 0.35  # share in which the scene changes
-_LONGEST_PAST = 5  # sentences said before
-_PAST = 0.6  # share in which something was said before
+_LONGEST_PAST = 30  # sentences said before; half of the pasts have 5 at most
+_PAST_CHARACTERS = 560  # at most: what the session carries over (160 tokens)
+_PAST = 0.7  # share in which something was said before
+_REMIND_SHARE = 0.08  # of the requests ask for the last reminder, besides those by chance
+_SILENT_UNITS = 5  # of a script in which nothing is said
 _BACKGROUND = 0.1  # chance per unit
 
 
@@ -58,7 +64,7 @@ class Asking:
             if unit == begin and talks:
                 speaker.mood = Mood(activity=1.0, addressed=0.0, background=_BACKGROUND)
             elif unit == begin:
-                speaker.ask(unit, any_intent(rng).name)
+                speaker.ask(unit, draw_request(rng, _REMIND_SHARE))
             speaker.step(unit, RobotView(), SceneState(), Memory())
             speaker.mood = quiet
         return first, sorted(speaker.sounds, key=lambda event: event.start)
@@ -79,10 +85,14 @@ class Asking:
             memory, previous = past(rng, scenes)
             oracle = Oracle(memory, alerted=memory.last_reminder == FALL_ALERT)
             shown = [scenes[index] for index in picture]
-            units = _act(oracle, shown, first, sounds)
-            said = [index for index, unit in enumerate(units) if unit.text or unit.yielded]
-            length = min(len(units), (said[-1] if said else first + 3) + 2)
-            yield Script(units[:length], previous=previous), picture[:length]
+
+            def heard(index: int, since: Optional[float]) -> Hearing:
+                unit = first + index
+                known = [sound for sound in sounds if sound.start < unit + 1]
+                return hear(known, unit, None if since is None else first + since)
+
+            units = act(oracle, shown, heard)
+            yield Script(units, previous=previous), picture[: len(units)]
 
     @staticmethod
     def _pictures(rng: np.random.Generator, scenes: int, first: int) -> np.ndarray:
@@ -92,37 +102,52 @@ class Asking:
         return picture
 
 
-def _act(
-    oracle: Oracle, scenes: list[SceneState], first: int, sounds: list[SoundEvent]
+def draw_request(rng: np.random.Generator, remind_share: float) -> str:
+    """Return the name of a request; so many ask for the last reminder, besides those by chance."""
+    return REMIND_AGAIN if rng.random() < remind_share else any_intent(rng).name
+
+
+def act(
+    oracle: Oracle,
+    scenes: list[SceneState],
+    heard: Callable[[int, Optional[float]], Hearing],
 ) -> list[ScriptUnit]:
-    """Return what is right in every unit from ``first`` on."""
-    units, since = [], None
-    for unit, scene in enumerate(scenes, first):
-        hearing = hear([s for s in sounds if s.start < unit + 1], unit, since)
+    """Return what is right in every unit, up to one after the last thing that is said.
+
+    heard: what is heard at the end of a unit, when the open turn has sounded since a time [s].
+    """
+    units, since, said = [], None, None
+    for index, scene in enumerate(scenes):
+        hearing = heard(index, since)
         was_open = oracle.turn_open
         action = oracle.step(scene, hearing)
         if action.text and since is None:
-            since = unit + 1.0
+            since = index + 1.0
         if not oracle.turn_open:
             since = None
+        if action.text or action.yielded:
+            said = index
         labels = unit_labels(scene, hearing, was_open)
         units.append(
             ScriptUnit(
                 scene, 0, action.text, action.end_of_turn, action.yielded, action.reason, labels
             )
         )
-    return units
+    return units[: _SILENT_UNITS if said is None else said + 2]
 
 
 def past(rng: np.random.Generator, scenes: list[SceneState]) -> tuple[Memory, list[str]]:
     """Return what is agreed and what was said before, one text per speaking unit."""
     memory, said = Memory(), []
     if rng.random() < _PAST:
-        for _ in range(int(rng.integers(1, _LONGEST_PAST + 1))):
+        for _ in range(int(np.exp(rng.uniform(0.0, np.log(_LONGEST_PAST + 1))))):
             scene = scenes[int(rng.integers(len(scenes)))]
             memory, sentence = _one_more(rng, memory, scene)
             said += split_into_units(sentence) if sentence else ()
-    return memory, said
+    kept = list(said)
+    while sum(map(len, kept)) > _PAST_CHARACTERS:
+        del kept[0]
+    return (memory if kept == said else memory_of(''.join(kept))), kept
 
 
 def _one_more(rng: np.random.Generator, memory: Memory, scene: SceneState) -> tuple[Memory, str]:

@@ -28,7 +28,7 @@ def language_loss(
         condition = model.condition_head(asked).float()
         shown = [head(asked).float() for head in model.shown_heads.values()]
     labels, right, weights = batch['labels'], batch['right'], batch['weights']
-    token = (F.cross_entropy(logits, right, reduction='none') * weights).sum() / weights.sum()
+    token = token_loss(logits, right, weights)
     classes = labels[:, 1 + FLAGS :]
     loss = token + 0.5 * F.cross_entropy(request, labels[:, 0])
     loss = loss + 0.2 * F.binary_cross_entropy_with_logits(flags, labels[:, 1 : 1 + FLAGS].float())
@@ -43,6 +43,27 @@ def language_loss(
         'question_accuracy': _share(correct, batch['asks']),
         'request_accuracy': _share(known, labels[:, 0] > 0),
     }
+
+
+def decision_loss(
+    model: LanguageTrainee, batch: dict[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return what ``language_loss`` does for the decisions alone: no head is needed."""
+    with mixed_precision(batch['ids'].device.type):
+        hidden, _ = model(batch)
+        logits = model.llm.logits(hidden[batch['decided']]).float()
+    token = token_loss(logits, batch['right'], batch['weights'])
+    correct = logits.argmax(-1) == batch['right']
+    return token, {
+        'token': token,
+        'accuracy': correct.float().mean(),
+        'question_accuracy': _share(correct, batch['asks']),
+    }
+
+
+def token_loss(logits: Tensor, right: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean over decisions [n] of how wrong their logits are."""
+    return (F.cross_entropy(logits, right, reduction='none') * weights).sum() / weights.sum()
 
 
 def question_loss(condition: Tensor, shown: list[Tensor], facts: Tensor) -> Tensor:

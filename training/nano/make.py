@@ -22,17 +22,19 @@ from training.nano import (
     joint_training,
     language_pretraining,
     language_training,
+    recall_training,
     stream,
     vision_training,
 )
-from training.nano.export import export
+from training.nano.export import export, finished_weights
 from training.nano.joint_store import StoreSize
 from training.nano.joint_training import JointPlan
 from training.nano.language_training import PICTURES
 from training.nano.picture_question import write_pictures
 from training.nano.pool_stage import write_training_pool
 from training.nano.progress import recorded
-from training.nano.stream import load_encoders
+from training.nano.recall_training import RecallPlan
+from training.nano.stream import finished_encoders, load_encoders
 from training.nano.tokenizer_builder import write_tokenizer
 from training.nano.trainer import Schedule
 
@@ -47,7 +49,8 @@ class Recipe:
     shards, scripts, units: files of streams, conversations in each, seconds in each of those.
     pictures: how many are drawn for questions about them; question_share: of the batches of the
         language stage that hold such questions only.
-    plan: what the batches of the joint stage are made of.
+    plan, recall_plan: what the batches of these stages are made of.
+    recall_shards: files of streams of the finished model, for the recall stage.
     noise_seconds: how much of every kind of noise is made.
     start: folder of a finished model to begin with, None begins with random weights.
     """
@@ -57,7 +60,10 @@ class Recipe:
     symbolic: Schedule
     language: Schedule
     joint: Schedule
+    recall: Schedule
     plan: JointPlan = JointPlan()
+    recall_plan: RecallPlan = RecallPlan()
+    recall_shards: int = 40
     pool_share: float = 1.0
     pool_seed: int = 1
     shards: int = 20
@@ -77,6 +83,7 @@ FULL = Recipe(
     symbolic=Schedule(1000, 16, 8e-4, 5, 100),
     language=Schedule(4000, 3, 8e-4, 3, 50),
     joint=Schedule(1100, 240, 1e-3, 9, 60, 0.01),
+    recall=Schedule(1200, 32, 5e-4, 12, 30, 0.01),
     shards=44,
 )
 _NOTHING = Schedule(0, 1, 1e-3, 1)
@@ -90,6 +97,9 @@ CONTINUED = replace(
     pictures=0,
 )
 """A finished model hears, sees and talks already: all its parts go on together."""
+
+REMEMBERED = replace(CONTINUED, joint=_NOTHING)
+"""Only the language model goes on, which takes an hour on two processor cores."""
 
 ON_PROCESSORS = {
     'joint': Schedule(300, 11, 3e-4, 9, 50, 0.01),
@@ -110,6 +120,7 @@ TINY = Recipe(
     symbolic=Schedule(2, 2, 1e-3, 5),
     language=Schedule(2, 2, 1e-3, 3),
     joint=Schedule(2, 4, 1e-3, 9),
+    recall=Schedule(2, 4, 1e-3, 12),
     plan=JointPlan(
         cuts=1,
         asked=2,
@@ -121,6 +132,8 @@ TINY = Recipe(
         store=StoreSize(4, 20, 200, 100),
     ),
     pool_share=0.001,
+    recall_plan=RecallPlan(short=1, recalls=3, questions=1, long=1, cuts=1),
+    recall_shards=1,
     shards=1,
     scripts=1,
     units=30,
@@ -145,7 +158,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
     Stages that would do nothing are left out.
     """
     pools, streams = place.cache / 'utterance', place.cache / 'stream'
-    pictures = streams / PICTURES
+    recalled, pictures = place.cache / 'recall', streams / PICTURES
     result = {
         'tokenizer': ({}, lambda: write_tokenizer(place.model)),
         'pools': (
@@ -171,7 +184,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
             lambda: stream.write_shards(
                 streams,
                 pools,
-                place.run,
+                load_encoders(place.run),
                 recipe.shards,
                 recipe.scripts,
                 recipe.stream_seed,
@@ -202,7 +215,31 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
                 recipe.start,
             ),
         ),
-        'export': ({}, lambda: export(place.run, place.model)),
+        'recall_streams': (
+            {'seed': recipe.stream_seed, 'conversations': recipe.recall_shards * recipe.scripts},
+            lambda: stream.write_shards(
+                recalled,
+                pools,
+                finished_encoders(finished_weights(place.run, recipe.start)),
+                recipe.recall_shards,
+                recipe.scripts,
+                recipe.stream_seed,
+                recipe.units,
+                recipe.noise_seconds,
+            ),
+        ),
+        'recall': (
+            asdict(recipe.recall),
+            lambda: recall_training.train(
+                recalled,
+                place.run,
+                recipe.recall,
+                recipe.recall_plan,
+                place.model,
+                finished_weights(place.run, recipe.start),
+            ),
+        ),
+        'export': ({}, lambda: export(place.run, place.model, recipe.start)),
     }
     counts = ('steps', 'conversations', 'pictures')
     return {
@@ -238,7 +275,7 @@ def main() -> None:
     place = Place(arguments.cache, arguments.run, arguments.model, record)
     recipe = FULL if arguments.continue_from is None else CONTINUED
     if not torch.cuda.is_available():
-        recipe = replace(recipe, **ON_PROCESSORS)
+        recipe = replace(FULL, **ON_PROCESSORS) if recipe is FULL else REMEMBERED
     recipe = TINY if arguments.tiny else recipe
     make(replace(recipe, start=arguments.continue_from), place)
 

@@ -26,8 +26,9 @@ from training.nano.script import write_script
 from training.nano.script_audio import ScriptAudio
 from training.nano.timeline import Script
 from training.nano.utterance import UtterancePool
+from training.nano.varied_pool import VariedPool
 from training.nano.vision_training import PICTURE_SIZES, VisionTrainee, draw_picture
-from training.nano.warm_start import scale_audio_rows
+from training.nano.warm_start import scale_audio_rows, take_over
 
 AUDIO_ROWS = 10  # of a second
 VARIANTS = 2  # pictures drawn of one unchanged scene
@@ -111,7 +112,19 @@ def draw_pictures(
     return np.stack(images), np.array(picture)
 
 
-def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:
+Encoders = tuple[AudioTrainee, VisionTrainee]
+
+
+def finished_encoders(weights: dict[str, Tensor]) -> Encoders:
+    """Return both encoders of a finished model."""
+    audio, vision = AudioTrainee(1), VisionTrainee()
+    take_over(audio, weights)
+    scale_audio_rows(audio)
+    take_over(vision, weights)
+    return audio, vision
+
+
+def load_encoders(run: Path) -> Encoders:
     """Return both encoders as trained so far, scaled as they ship."""
     state = torch.load(run / 'audio.pt', map_location='cpu', weights_only=True)['model']
     audio = AudioTrainee(len(state['aligned_head.bias']) - 1)
@@ -127,7 +140,7 @@ def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:
 def write_shards(
     folder: Path,
     pools: Path,
-    run: Path,
+    encoders: Encoders,
     shards: int,
     scripts: int,
     seed: int,
@@ -140,11 +153,11 @@ def write_shards(
     part: TRAINING, or DEVELOPMENT for a look at what was not learned by heart.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    audio, vision = load_encoders(run)
-    pool = UtterancePool(pools / ('training' if part is Part.TRAINING else 'development'))
+    readings = UtterancePool(pools / ('training' if part is Part.TRAINING else 'development'))
+    pool = VariedPool(readings) if part is Part.TRAINING else readings
     noises = SoundBank(seed + 99, noise_seconds, held_out=part is not Part.TRAINING)
     sound = ScriptAudio(pool, noises)
-    writer = StreamWriter(audio, vision, sound)
+    writer = StreamWriter(*encoders, sound)
     progress = Progress('streams', shards * scripts)
     for shard in range(shards):
         path = folder / f'{seed}_{shard:04d}.pt'
@@ -166,7 +179,7 @@ if __name__ == '__main__':
     write_shards(
         Path(sys.argv[1]),
         Path(sys.argv[2]),
-        Path(sys.argv[3]),
+        load_encoders(Path(sys.argv[3])),
         *(int(argument) for argument in sys.argv[4:7]),
         part=Part(sys.argv[7]) if len(sys.argv) > 7 else Part.TRAINING,
     )

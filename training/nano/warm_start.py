@@ -16,27 +16,33 @@ from training.nano.size import NANO
 AUDIO_GAIN = 0.25
 """Brings the audio rows to the size of the other embedding rows when a model is exported."""
 
-SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', 'llm.')
+LANGUAGE = 'llm.'
+SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', LANGUAGE)
 _LAYER = 'llm.model.layers.'
 _RESULTS = ('.self_attn.o_proj.weight', '.mlp.down_proj.weight')  # of a layer
 SCALED = 'audio_projection_layer.linear2.'
 
 
 def begin_with(trainee: nn.Module, folder: Path) -> None:
-    """Copy the shipped weights of a model folder into a trainee; its other heads stay new.
+    """Copy the shipped weights of a model folder into a trainee, see ``take_over``."""
+    take_over(trainee, load_file(folder / 'model.safetensors'))
+
+
+def take_over(trainee: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy the weights of a finished model into a trainee; its other heads stay new.
 
     A trainee with more layers of the language model computes the same at first: the layers in
     between are copies whose results count nothing yet.
 
     Raises:
-        RuntimeError: the folder's sizes differ from the trainee's.
-        ValueError: the folder misses a part.
+        RuntimeError: the sizes differ from the trainee's.
+        ValueError: a part is missing.
     """
-    weights = _with_more_layers(load_file(folder / 'model.safetensors'), NANO.llm)
+    weights = _with_more_layers(weights, NANO.llm)
     wanted = {name for name in trainee.state_dict() if name.startswith(SHIPPED)}
     missing = sorted(wanted - weights.keys())
     if missing:
-        raise ValueError(f'{folder} has no {missing[0]}; it is no model of this recipe')
+        raise ValueError(f'there is no {missing[0]}; this is no model of this recipe')
     chosen = {name: weights[name].float() for name in wanted}
     for name in chosen:
         if name.startswith(SCALED):

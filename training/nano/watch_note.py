@@ -8,7 +8,7 @@ A product whose model answers yes-or-no questions also gets these notes
 
 from __future__ import annotations
 
-from training.nano.watch import CANCELLED, WATCHES
+from training.nano.watch import CANCELLED, FALL_ALERT, WATCHES, Memory
 
 
 def open_watches(said: str) -> tuple[str, ...]:
@@ -21,6 +21,13 @@ def open_watches(said: str) -> tuple[str, ...]:
         if place > max(cancelled, said.rfind(WATCHES[name].reminder))
     ]
     return tuple(sorted(names, key=lambda name: begun[name]))
+
+
+def memory_of(said: str) -> Memory:
+    """Return what is agreed after all that has been said."""
+    reminders = (FALL_ALERT, *(watch.reminder for watch in WATCHES.values()))
+    last = max(reminders, key=said.rfind)
+    return Memory(open_watches(said), last if last in said else '')
 
 
 def note(open_now: tuple[str, ...], stated: tuple[str, ...]) -> str:
