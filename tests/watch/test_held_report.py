@@ -248,3 +248,22 @@ def test_words_that_come_before_their_event_are_held_too(home):
     home.answer(0.1)
     assert not home.opened()
     assert [r.happening.text for r in home.component.store.records()] == ['The lamp went off.']
+
+
+def test_a_watch_whose_answers_waver_is_named_and_tells_nothing_until_they_settle(home):
+    for answer in [0.1, 0.5, 0.1, 0.9, 0.4] * 8:
+        home.answer(answer)
+    begun = len(home.opened())
+    assert home.component.status().values['answers waver'] == 'lamp'
+    (warning,) = home.loopback.warnings
+    assert 'watch lamp' in warning and 'waver' in warning
+    home.report()
+    for _ in range(3):
+        home.answer(0.95)
+    home.pass_time(LONGEST_DOUBT_SECONDS)
+    assert len(home.opened()) == begun
+    assert 'The lamp went off.' in [r.happening.text for r in home.component.store.records()]
+    for _ in range(130):
+        home.answer(0.95)
+    assert len(home.opened()) == begun + 1
+    assert 'answers waver' not in home.component.status().values
