@@ -17,6 +17,8 @@ CRITICAL_SECONDS = 2.0
 LONGEST_DOUBT_SECONDS = 15.0
 # So many answers that deny a report refuse it.
 DENIALS = 2
+# So many that neither agree nor deny leave a critical report standing.
+UNSURE_ANSWERS = 2
 
 
 @dataclass
@@ -24,9 +26,9 @@ class HeldReport:
     """A report about a watch that waits for an answer.
 
     spoken: what is kept if the report is refused: the model did say it. None: nothing.
-    since: when it came, on a steady clock [s]. answers, denials: since then.
-    critical: it waits for one answer only: unless that is a clear no, it is believed. A late alarm
-        costs more than a false one, but a second tells them apart.
+    since: when it came, on a steady clock [s]. answers, agreements, denials: since then.
+    critical: a yes, or two answers none of which is a clear no, are enough to believe it. A late
+        alarm costs more than a false one, but a second or two tell them apart.
     believed: it opened an event already, which is closed if the report is refused.
     """
 
@@ -37,6 +39,7 @@ class HeldReport:
     critical: bool = False
     believed: bool = False
     answers: int = 0
+    agreements: int = 0
     denials: int = 0
 
 
@@ -73,13 +76,16 @@ class HeldReports:
         if report is None:
             return None
         report.answers += 1
+        report.agreements += agrees is True
         report.denials += agrees is False
         return self.take(watch_id) if report.denials >= DENIALS else None
 
     def note_credible(self, watch_id: str) -> Optional[HeldReport]:
-        """Return a critical report that no answer denies, once: it is believed from now on."""
+        """Return a critical report that the answers allow, once: it is believed from now on."""
         report = self._held.get(watch_id)
         if report is None or not report.critical or report.believed or report.denials:
+            return None
+        if not report.agreements and report.answers < UNSURE_ANSWERS:
             return None
         report.believed = True
         return report

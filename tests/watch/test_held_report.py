@@ -143,8 +143,25 @@ def test_a_suspicion_that_was_there_already_confirms_at_once(home):
     assert [e.watch_id for e in home.opened()] == ['lamp']
 
 
-def test_a_critical_report_waits_for_one_answer_and_its_end_comes_by_answers(home):
+def test_a_critical_report_is_believed_after_a_yes(home):
+    home.report('Someone has fallen.')
+    assert not home.opened()
+    home.answer(0.9, 'fall')
+    assert [e.watch_id for e in home.opened()] == ['fall']
+
+
+def test_an_unsure_answer_and_a_no_refuse_a_critical_report(home):
+    home.report('Someone has fallen.')
+    for answer in (0.5, 0.1, 0.1):
+        home.answer(answer, 'fall')
+    home.pass_time(60.0)
+    assert not home.opened()
+    assert [r.happening.text for r in home.component.store.records()] == ['Someone has fallen.']
+
+
+def test_a_critical_report_waits_for_two_unsure_answers_and_its_end_comes_by_answers(home):
     home.report('Someone has fallen.', turn=7)
+    home.answer(0.5, 'fall')
     assert not home.opened()
     home.answer(0.5, 'fall')
     (event,) = home.opened()
@@ -171,9 +188,8 @@ def test_a_critical_report_that_is_denied_at_first_is_no_event_and_kept_as_a_rem
 
 def test_a_critical_report_that_is_denied_later_is_over_but_wants_acknowledgement(home):
     home.report('Someone has fallen.')
-    home.answer(0.5, 'fall')
-    home.answer(0.1, 'fall')
-    home.answer(0.1, 'fall')
+    for answer in (0.5, 0.5, 0.1, 0.1):
+        home.answer(answer, 'fall')
     assert [e.type for e in home.events] == [ProactiveEvent.OPENED, ProactiveEvent.CLOSED]
     assert home.events[-1].acknowledgement_required and not home.events[-1].acknowledged
 
