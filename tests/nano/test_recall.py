@@ -55,7 +55,7 @@ def tokenizer() -> PretrainedTokenizer:
 def drawn(tokenizer) -> list[Stream]:
     recall = Recall(RowBank([asked_stream()]), SequenceWriter(tokenizer))
     rng = np.random.default_rng(0)
-    return [recall.stream(rng)[0] for _ in range(400)]
+    return [recall.stream(rng) for _ in range(400)]
 
 
 def asks(stream: Stream) -> bool:

@@ -83,7 +83,6 @@ class Asking:
         for _ in range(SCRIPTS):
             picture = self._pictures(rng, len(scenes), first)
             memory, previous = past(rng, scenes)
-            oracle = Oracle(memory, alerted=memory.last_reminder == FALL_ALERT)
             shown = [scenes[index] for index in picture]
 
             def heard(index: int, since: Optional[float]) -> Hearing:
@@ -91,7 +90,7 @@ class Asking:
                 known = [sound for sound in sounds if sound.start < unit + 1]
                 return hear(known, unit, None if since is None else first + since)
 
-            units = act(oracle, shown, heard)
+            units = act(memory, shown, heard)
             yield Script(units, previous=previous), picture[: len(units)]
 
     @staticmethod
@@ -108,14 +107,16 @@ def draw_request(rng: np.random.Generator, remind_share: float) -> str:
 
 
 def act(
-    oracle: Oracle,
+    memory: Memory,
     scenes: list[SceneState],
     heard: Callable[[int, Optional[float]], Hearing],
 ) -> list[ScriptUnit]:
     """Return what is right in every unit, up to one after the last thing that is said.
 
+    memory: what is agreed before.
     heard: what is heard at the end of a unit, when the open turn has sounded since a time [s].
     """
+    oracle = Oracle(memory, alerted=memory.last_reminder == FALL_ALERT)
     units, since, said = [], None, None
     for index, scene in enumerate(scenes):
         hearing = heard(index, since)

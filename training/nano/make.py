@@ -99,7 +99,7 @@ CONTINUED = replace(
 """A finished model hears, sees and talks already: all its parts go on together."""
 
 REMEMBERED = replace(CONTINUED, joint=_NOTHING)
-"""Only the language model goes on, which takes an hour on two processor cores."""
+"""Only the language model goes on, which processor cores can do."""
 
 ON_PROCESSORS = {
     'joint': Schedule(300, 11, 3e-4, 9, 50, 0.01),
@@ -159,6 +159,13 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
     """
     pools, streams = place.cache / 'utterance', place.cache / 'stream'
     recalled, pictures = place.cache / 'recall', streams / PICTURES
+
+    def write_streams(folder: Path, encoders: stream.Encoders, shards: int) -> None:
+        stream.write_shards(
+            folder, pools, encoders, shards, recipe.scripts, recipe.stream_seed, recipe.units,
+            recipe.noise_seconds,
+        )  # fmt: skip
+
     result = {
         'tokenizer': ({}, lambda: write_tokenizer(place.model)),
         'pools': (
@@ -181,16 +188,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
         ),
         'streams': (
             {'seed': recipe.stream_seed, 'conversations': recipe.shards * recipe.scripts},
-            lambda: stream.write_shards(
-                streams,
-                pools,
-                load_encoders(place.run),
-                recipe.shards,
-                recipe.scripts,
-                recipe.stream_seed,
-                recipe.units,
-                recipe.noise_seconds,
-            ),
+            lambda: write_streams(streams, load_encoders(place.run), recipe.shards),
         ),
         'pictures': (
             {'seed': recipe.picture_seed, 'pictures': recipe.pictures},
@@ -217,15 +215,10 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
         ),
         'recall_streams': (
             {'seed': recipe.stream_seed, 'conversations': recipe.recall_shards * recipe.scripts},
-            lambda: stream.write_shards(
+            lambda: write_streams(
                 recalled,
-                pools,
                 finished_encoders(finished_weights(place.run, recipe.start)),
                 recipe.recall_shards,
-                recipe.scripts,
-                recipe.stream_seed,
-                recipe.units,
-                recipe.noise_seconds,
             ),
         ),
         'recall': (

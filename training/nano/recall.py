@@ -16,14 +16,13 @@ import torch
 
 from training.nano.asking import act, draw_request, past
 from training.nano.language_data import Sequence, SequenceWriter
-from training.nano.oracle import Hearing, Oracle
+from training.nano.oracle import Hearing
+from training.nano.question import classes_of
 from training.nano.renderer import ATTRIBUTES, state_of
 from training.nano.script import INTENT_NAMES
 from training.nano.stream import Stream
 from training.nano.timeline import Script
-from training.nano.watch import FALL_ALERT
 
-_PICTURES = 3  # that one sequence may show
 _BEFORE = 3  # quiet units at least before a request that is used
 _LONGEST_REQUEST = 3  # units
 _FIRST_UNITS = 3  # of a stream, which the model hears with an empty past
@@ -51,9 +50,7 @@ class RowBank:
             self._read(number, stream)
         self.pictures = torch.cat([stream.pictures for stream in streams])
         self.classes = torch.from_numpy(np.concatenate([_shown(stream) for stream in streams]))
-        self.scenes = [
-            state_of(dict(zip(ATTRIBUTES, row, strict=True))) for row in self.classes.tolist()
-        ]
+        self.scenes = [state_of(classes_of(row)) for row in self.classes.numpy()]
         fallen = np.array([scene.fallen for scene in self.scenes])
         self._fallen, self._well = np.flatnonzero(fallen), np.flatnonzero(~fallen)
 
@@ -95,10 +92,12 @@ class Recall:
 
     def draw(self, rng: np.random.Generator) -> Sequence:
         """Return one sequence of a few units behind a random past."""
-        return self._writer.write(*self.stream(rng), rng, sighted=True, known_past=True)
+        stream = self.stream(rng)
+        units = len(stream.texts)
+        return self._writer.write(stream, 0, units, rng, sighted=True, known_past=True)
 
-    def stream(self, rng: np.random.Generator) -> tuple[Stream, int, int]:
-        """Return the stream of one sequence, its first unit and number of units."""
+    def stream(self, rng: np.random.Generator) -> Stream:
+        """Return the stream of one sequence."""
         bank, number, request = self._bank, int(rng.choice(self._calm)), range(0)
         if rng.random() < _ASKED_SHARE:
             known = bank.requests.get(draw_request(rng, _REMIND_SHARE))
@@ -116,22 +115,19 @@ class Recall:
         labels = bank.streams[number].labels
 
         def heard(index: int, since: object) -> Hearing:
-            name = INTENT_NAMES[int(labels[units[index], 0]) - 1]
-            talking = bool(labels[units[index], 1])
-            return Hearing((name,), talking) if index == complete else Hearing((), talking)
+            asked, talking = labels[units[index], :2].tolist()
+            names = (INTENT_NAMES[asked - 1],) if index == complete else ()
+            return Hearing(names, bool(talking))
 
-        oracle = Oracle(memory, alerted=memory.last_reminder == FALL_ALERT)
-        script = Script(
-            act(oracle, [bank.scenes[index] for index in picture], heard), previous=previous
-        )
+        shown = [bank.scenes[index] for index in picture]
+        script = Script(act(memory, shown, heard), previous=previous)
         count = len(script.units)
         rows = bank.streams[number].audio[units[:count]]
-        shown = bank.pictures[torch.from_numpy(picture[:count])]
-        return Stream.of_script(script, rows, shown, torch.arange(count)), 0, count
+        pictures = bank.pictures[torch.from_numpy(picture[:count])]
+        return Stream.of_script(script, rows, pictures, torch.arange(count))
 
     def _pictures(self, rng: np.random.Generator, units: int) -> np.ndarray:
-        choices = [self._bank.picture(rng) for _ in range(_PICTURES)]
-        picture = np.full(units, choices[0])
+        picture = np.full(units, self._bank.picture(rng))
         if rng.random() < _CHANGES:
-            picture[int(rng.integers(1, units)) :] = choices[1]
+            picture[int(rng.integers(1, units)) :] = self._bank.picture(rng)
         return picture

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The language model of a finished model learns to find what matters in all that was said.
 
-Ears and eyes stay as they are, so an hour on two processor cores is enough.
+Ears and eyes stay as they are, and the sequences are short, so that no GPU is needed.
 """
 
 from __future__ import annotations
