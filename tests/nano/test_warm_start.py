@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 import torch
 from torch import nn
 
+from minicpmo.audio_encoder import AudioEncoder
 from minicpmo.llm import LanguageModel
 from training.nano.audio_training import AudioTrainee
 from training.nano.language_training import MODEL_FOLDER
@@ -64,6 +65,22 @@ def test_a_deeper_language_model_computes_what_the_stored_one_does(tmp_path: Pat
     for old, new in enumerate(kept):
         weight = deep['llm'].model.layers[new].self_attn.q_proj.weight
         assert torch.equal(weight, own[f'model.layers.{old}.self_attn.q_proj.weight'])
+
+
+@torch.no_grad()
+def test_a_deeper_audio_encoder_hears_what_the_stored_one_does(tmp_path: Path) -> None:
+    small = AudioEncoder(replace(NANO.audio, encoder_layers=4)).eval()
+    for parameter in small.parameters():
+        parameter += 0.02 * torch.randn_like(parameter)
+    weights = {f'apm.{name}': value for name, value in small.state_dict().items()}
+    save_file(weights, tmp_path / 'model.safetensors')
+    deep = nn.ModuleDict({'apm': AudioEncoder(NANO.audio)}).eval()
+    begin_with(deep, tmp_path)
+    mel = torch.randn(1, 80, 504)
+    torch.testing.assert_close(deep['apm'].stream([mel]), small.stream([mel]))
+    assert [bool(layer.fc2.weight.any()) for layer in deep['apm'].layers] == [
+        True, True, False, True, False, True,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ SCRIPTS = 5  # scripts from one request
 _PHASES = 5  # units of a life of the audio encoder's cache; a script begins in any of them
 _FALLS = 0.3  # share of the drawn falls that is kept
 _TALK = 0.15  # share without a request: somebody says something else
-_CHANGES = 0.35  # share in which the scene changes
+_QUIET = 0.1  # share in which nobody says anything
+_CHANGES = 0.5  # share in which the scene changes
 _LONGEST_PAST = 30  # sentences said before; half of the pasts have 5 at most
 _PAST_CHARACTERS = 560  # at most: what the session carries over (160 tokens)
 _PAST = 0.7  # share in which something was said before
@@ -57,13 +58,13 @@ class Asking:
         """Return the unit a script begins in, and what is heard in ``UNITS`` units."""
         first = int(rng.integers(_PHASES))
         begin = first + int(rng.integers(1, 3))
-        talks = rng.random() < _TALK
+        draw = rng.random()
         quiet = Mood(activity=0.0, background=_BACKGROUND)
         speaker = Speaker(rng, quiet, self._pool, self._part)
         for unit in range(UNITS):
-            if unit == begin and talks:
+            if unit == begin and draw < _TALK:
                 speaker.mood = Mood(activity=1.0, addressed=0.0, background=_BACKGROUND)
-            elif unit == begin:
+            elif unit == begin and draw > _TALK + _QUIET:
                 speaker.ask(unit, draw_request(rng, _REMIND_SHARE))
             speaker.step(unit, RobotView(), SceneState(), Memory())
             speaker.mood = quiet

@@ -25,7 +25,7 @@ NANO = ModelConfig(
     ),
     audio=AudioConfig(
         d_model=192,
-        encoder_layers=4,
+        encoder_layers=6,
         encoder_attention_heads=3,
         encoder_ffn_dim=768,
         max_source_positions=256,

@@ -18,7 +18,11 @@ from training.nano.scene import (
 )
 from training.nano.watch import FALL_ALERT, WATCHES, Memory
 
-BACKCHANNELS = ('Mm-hm.', 'Uh-huh.', 'Yeah.', 'Okay.', 'Mm.', 'Right.', 'I see.', 'Aha.')
+BACKCHANNELS = (
+    'Mm-hm.', 'Uh-huh.', 'Yeah.', 'Okay.', 'Mm.', 'Right.', 'I see.', 'Aha.', 'Hm.', 'Oh.', 'Yes.',
+    'Ah.', 'Sure.', 'Hmm, yes.', 'Oh, right.', 'Ah, I see.', 'Okay, yeah.', 'Mm, right.', 'Yep.',
+    'Oh, yes.', 'Ah, yes.', 'Oh, okay.', 'Mm-mm.', 'Fine.',
+)  # fmt: skip
 BACKCHANNELS_HELD_OUT = ('Mhm.', 'Ah, okay.')
 
 _SUBJECTS = ('My sister', 'Our neighbour', 'The doctor', 'My boss', 'Grandma', 'The teacher')

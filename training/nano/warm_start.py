@@ -10,7 +10,6 @@ from safetensors.torch import load_file
 import torch
 from torch import Tensor, nn
 
-from minicpmo.config import LanguageConfig
 from training.nano.size import NANO
 
 AUDIO_GAIN = 0.25
@@ -18,8 +17,15 @@ AUDIO_GAIN = 0.25
 
 LANGUAGE = 'llm.'
 SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', LANGUAGE)
-_LAYER = 'llm.model.layers.'
-_RESULTS = ('.self_attn.o_proj.weight', '.mlp.down_proj.weight')  # of a layer
+_RESULTS = {  # of a layer, what is added to what goes in
+    'llm.model.layers.': ('.self_attn.o_proj.weight', '.mlp.down_proj.weight'),
+    'apm.layers.': (
+        '.self_attn.out_proj.weight',
+        '.self_attn.out_proj.bias',
+        '.fc2.weight',
+        '.fc2.bias',
+    ),
+}
 SCALED = 'audio_projection_layer.linear2.'
 
 
@@ -31,14 +37,15 @@ def begin_with(trainee: nn.Module, folder: Path) -> None:
 def take_over(trainee: nn.Module, weights: dict[str, Tensor]) -> None:
     """Copy the weights of a finished model into a trainee; its other heads stay new.
 
-    A trainee with more layers of the language model computes the same at first: the layers in
-    between are copies whose results count nothing yet.
+    A trainee with more layers of the language model or of the audio encoder computes the same at
+    first: the layers in between are copies whose results count nothing yet.
 
     Raises:
         RuntimeError: the sizes differ from the trainee's.
         ValueError: a part is missing.
     """
-    weights = _with_more_layers(weights, NANO.llm)
+    weights = _with_more_layers(weights, 'llm.model.layers.', NANO.llm.num_hidden_layers)
+    weights = _with_more_layers(weights, 'apm.layers.', NANO.audio.encoder_layers)
     wanted = {name for name in trainee.state_dict() if name.startswith(SHIPPED)}
     missing = sorted(wanted - weights.keys())
     if missing:
@@ -50,10 +57,10 @@ def take_over(trainee: nn.Module, weights: dict[str, Tensor]) -> None:
     trainee.load_state_dict(chosen, strict=False)
 
 
-def _with_more_layers(weights: dict[str, Tensor], config: LanguageConfig) -> dict[str, Tensor]:
-    """Return the weights with the layers spread over all layers of ``config``."""
-    stored = {name: int(name[len(_LAYER) :].split('.')[0]) for name in weights if _LAYER in name}
-    old, new = max(stored.values(), default=-1) + 1, config.num_hidden_layers
+def _with_more_layers(weights: dict[str, Tensor], prefix: str, new: int) -> dict[str, Tensor]:
+    """Return the weights with the layers below ``prefix`` spread over ``new`` layers."""
+    stored = {name: int(name[len(prefix) :].split('.')[0]) for name in weights if name.startswith(prefix)}
+    old = max(stored.values(), default=-1) + 1
     if not 1 < old < new:
         return weights
     spread = {name: value for name, value in weights.items() if name not in stored}
@@ -61,10 +68,10 @@ def _with_more_layers(weights: dict[str, Tensor], config: LanguageConfig) -> dic
     for place in range(new):
         source = sum(known <= place for known in places) - 1
         for name in (name for name, layer in stored.items() if layer == source):
-            rest = name[len(f'{_LAYER}{source}') :]
-            copied = place not in places and rest in _RESULTS
+            rest = name[len(f'{prefix}{source}') :]
+            copied = place not in places and rest in _RESULTS[prefix]
             value = torch.zeros_like(weights[name]) if copied else weights[name]
-            spread[f'{_LAYER}{place}{rest}'] = value
+            spread[f'{prefix}{place}{rest}'] = value
     return spread
 
 
