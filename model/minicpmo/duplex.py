@@ -199,8 +199,6 @@ class DuplexSession:
     def take_back(self) -> None:
         """Undo the answer of the newest unit, which began a turn, as if it had listened.
 
-        Only the chooser still knows what was chosen: it counts as a repetition for a while.
-
         Raises:
             SessionStateError: no turn began in the newest unit, or the session is closed.
         """
@@ -211,6 +209,7 @@ class DuplexSession:
         listened = self._decoder.forced_listen(turn_open=False, close_turn=False)
         self.conversation.replace_answer(said.fed_tokens, said.closing_ids, listened.closing_ids)
         self.state.last_unit, self.state.turn_open = listened, False
+        self.chooser.forget_newest(said.chosen)
         self._turn.reset()
         self._forced.reset()
         if self.speech is not None:

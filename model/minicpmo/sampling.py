@@ -146,6 +146,12 @@ class PenaltyHistory:
             del self.count[token]
             self.divisor[token].fill_(1.0)
 
+    def forget_newest(self, number: int) -> None:
+        """Forget the last ids, as if they were never chosen; what left for them stays away."""
+        self.total -= number
+        for _ in range(min(number, len(self.recent))):
+            self._forget(self.recent.pop())
+
     def reset(self, ids: Sequence[int] = ()) -> None:
         """Forget everything, then remember ``ids``."""
         self.total = 0
@@ -202,6 +208,10 @@ class TokenChooser:
         """Begin a new conversation."""
         self._history.reset(history)
         self._draws.reset()
+
+    def forget_newest(self, number: int) -> None:
+        """Take back the last chosen ids: they no longer count as repetitions."""
+        self._history.forget_newest(number)
 
     @torch.inference_mode()
     def capture(self, pool: GraphPool) -> None:

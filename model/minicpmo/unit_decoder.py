@@ -52,7 +52,7 @@ class DecodedUnit:
     end_of_turn: the model ended its turn: the last decoded token is ``<|turn_eos|>``, or it gave
     the turn up.
     forced: listened without being asked. wanted_to_speak: would have begun a turn then.
-    given: the words were given, the model did not choose them.
+    given: the words were given, the model did not choose them. chosen: how many ids it chose.
     """
 
     is_listen: bool
@@ -67,6 +67,7 @@ class DecodedUnit:
     forced: bool = False
     wanted_to_speak: bool = False
     given: bool = False
+    chosen: int = 0
 
     @property
     def fed_tokens(self) -> int:
@@ -132,6 +133,7 @@ class UnitDecoder:
         tokens, limit = self._tokens, self._options.max_tokens
         unit = DecodedUnit(True, (), turn_open=turn_open)
         terminator, wished = tokens.chunk_end, False
+        before = self._chooser.history_length
         for step in range(limit - 1):
             if begins and not step and not turn_open:
                 chosen = tokens.speak
@@ -148,6 +150,7 @@ class UnitDecoder:
             if step and self._is_full(unit, chosen):
                 break
             hidden = self._feed(unit, chosen, step)
+        unit.chosen = self._chooser.history_length - before
         self._yield_wishes = self._yield_wishes + 1 if wished else 0
         return self._finished(unit, terminator)
 

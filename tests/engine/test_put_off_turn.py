@@ -10,6 +10,7 @@ import torch
 from minicpmo.context_window import WindowMode, WindowOptions
 from minicpmo.errors import SessionStateError
 from minicpmo.protocol import Decision
+from minicpmo.sampling import SamplingOptions
 from minicpmo.special_token import SpecialTokens
 
 KINDS = [0, 9, 5, 1, 3, 12, 7, 14, 2, 11, 6, 4, 15, 8, 13, 10]
@@ -60,6 +61,24 @@ def test_a_turn_taken_back_leaves_nothing_behind(
     keys = [session.conversation.stream.cache.keys for session in (taken, listened)]
     length = listened.conversation.stream.length
     torch.testing.assert_close(*(k[:, :, :length] for k in keys), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize('window', [3, 512])
+def test_words_taken_back_are_no_repetitions(new_session, make_unit, window):
+    def penalised():
+        return new_session(sampling=SamplingOptions(greedy=True, repetition_window=window))
+
+    session, index = left_alone_until(Decision.SPEAK, penalised, make_unit)
+    chooser = session.chooser
+    before, logits = chooser.history, torch.linspace(-1, 1, len(chooser._history.divisor))
+    scores, length = chooser.process(logits).clone(), chooser.history_length
+    session.step(make_unit(index, KINDS[index]))
+    assert chooser.history_length >= length + 3
+    session.take_back()
+    assert chooser.history_length == length
+    assert chooser.history == (before if window == 512 else [])
+    if window == 512:
+        assert torch.equal(chooser.process(logits), scores)
 
 
 def test_only_a_turn_that_began_in_the_newest_unit_is_taken_back(new_session, make_unit):

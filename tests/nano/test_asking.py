@@ -47,14 +47,16 @@ def test_a_script_ends_a_unit_after_its_last_word_and_labels_the_request(asking)
 
 
 def test_sounds_begin_after_the_script_and_most_are_requests(asking):
-    kinds = []
+    kinds, quiet = [], 0
     for seed in range(60):
         first, sounds = asking.sounds(np.random.default_rng(seed))
         spoken = [s for s in sounds if s.kind in ('speech', 'unaddressed', 'backchannel')]
         assert all(first + 1 <= sound.start < UNITS for sound in spoken)
         kinds += [sound.kind for sound in spoken]
+        quiet += not spoken
     assert kinds.count('speech') > 0.6 * len(kinds)
     assert {'speech', 'unaddressed'} <= set(kinds)
+    assert 0 < quiet < 12
 
 
 def test_what_is_agreed_is_what_the_words_said_before_tell():
