@@ -59,7 +59,9 @@ def take_over(trainee: nn.Module, weights: dict[str, Tensor]) -> None:
 
 def _with_more_layers(weights: dict[str, Tensor], prefix: str, new: int) -> dict[str, Tensor]:
     """Return the weights with the layers below ``prefix`` spread over ``new`` layers."""
-    stored = {name: int(name[len(prefix) :].split('.')[0]) for name in weights if name.startswith(prefix)}
+    stored = {
+        name: int(name[len(prefix) :].split('.')[0]) for name in weights if name.startswith(prefix)
+    }
     old = max(stored.values(), default=-1) + 1
     if not 1 < old < new:
         return weights
