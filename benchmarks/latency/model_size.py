@@ -72,9 +72,11 @@ TINY = Size(
 )
 NANO = Size(
     ModelConfig(
-        llm=LanguageConfig(512, 256, 512, 4, 4, 2, head_dim=64, rope_theta=10000.0),
+        llm=LanguageConfig(
+            512, 256, 512, 6, 4, 2, 64, rope_theta=10000.0, max_position_embeddings=8192
+        ),
         vision=VisionConfig(128, 512, 4, 4, image_size=294),
-        audio=AudioConfig(80, 192, 4, 3, 768, max_source_positions=256),
+        audio=AudioConfig(80, 192, 6, 3, 768, max_source_positions=256),
         slicing=SlicingConfig(scale_resolution=224),
         query_num=8,
         drop_vision_last_layer=False,

@@ -68,7 +68,7 @@ def test_floor_counts_the_weights_of_one_token():
 def test_nano_is_the_size_that_is_trained():
     from training.nano.size import NANO as TRAINED
 
-    for part in ('vision', 'audio', 'speech', 'slicing', 'query_num'):
+    for part in ('llm', 'vision', 'audio', 'speech', 'slicing', 'query_num'):
         assert getattr(NANO.model, part) == getattr(TRAINED, part), part
 
 
