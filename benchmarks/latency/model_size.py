@@ -16,7 +16,6 @@ from minicpmo.config import (
     AudioConfig,
     LanguageConfig,
     ModelConfig,
-    SlicingConfig,
     SpeechConfig,
     VisionConfig,
 )
@@ -37,6 +36,7 @@ from minicpmo.speech.token2wav_config import (
     Token2WavConfig,
     VocoderConfig,
 )
+from training.nano.size import NANO as TRAINED
 
 WEIGHT_SPREAD = 0.02
 PROMPT_CODES = 125
@@ -70,19 +70,7 @@ TINY = Size(
         VocoderConfig(base_channels=32, f0_channels=16),
     ),
 )
-NANO = Size(
-    ModelConfig(
-        llm=LanguageConfig(
-            512, 256, 512, 6, 4, 2, 64, rope_theta=10000.0, max_position_embeddings=8192
-        ),
-        vision=VisionConfig(128, 512, 4, 4, image_size=294),
-        audio=AudioConfig(80, 192, 6, 3, 768, max_source_positions=256),
-        slicing=SlicingConfig(scale_resolution=224),
-        query_num=8,
-        drop_vision_last_layer=False,
-    ),
-    None,
-)
+NANO = Size(TRAINED, None)
 FULL = Size(
     ModelConfig(
         llm=LanguageConfig(151748, 4096, 12288, 36, 32, 8),

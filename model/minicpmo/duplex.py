@@ -253,7 +253,7 @@ class DuplexSession:
         started = self._clock()
         hidden = self.conversation.begin_unit(rows)
         prefilled = self._clock()
-        turn_open = self.state.turn_open
+        turn_open, chosen_before = self.state.turn_open, self.chooser.history_length
         if unit.force_listen or self.state.units < self.options.force_listen_count:
             decoded = self._decoder.forced_listen(turn_open, close_turn=unit.force_listen)
             if decoded.cuts_turn:
@@ -264,6 +264,7 @@ class DuplexSession:
             decoded = self._decoder.say(self._forced.take())
         else:
             decoded = self._decoder.decode(hidden, turn_open, begins=unit.begin_turn)
+        decoded.chosen = self.chooser.history_length - chosen_before
         timings.prefill = prefilled - started
         timings.decode = self._clock() - prefilled
         return decoded

@@ -133,7 +133,6 @@ class UnitDecoder:
         tokens, limit = self._tokens, self._options.max_tokens
         unit = DecodedUnit(True, (), turn_open=turn_open)
         terminator, wished = tokens.chunk_end, False
-        before = self._chooser.history_length
         for step in range(limit - 1):
             if begins and not step and not turn_open:
                 chosen = tokens.speak
@@ -150,7 +149,6 @@ class UnitDecoder:
             if step and self._is_full(unit, chosen):
                 break
             hidden = self._feed(unit, chosen, step)
-        unit.chosen = self._chooser.history_length - before
         self._yield_wishes = self._yield_wishes + 1 if wished else 0
         return self._finished(unit, terminator)
 

@@ -17,9 +17,10 @@ AUDIO_GAIN = 0.25
 
 LANGUAGE = 'llm.'
 SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', LANGUAGE)
+_LANGUAGE_LAYERS, _AUDIO_LAYERS = 'llm.model.layers.', 'apm.layers.'
 _RESULTS = {  # of a layer, what is added to what goes in
-    'llm.model.layers.': ('.self_attn.o_proj.weight', '.mlp.down_proj.weight'),
-    'apm.layers.': (
+    _LANGUAGE_LAYERS: ('.self_attn.o_proj.weight', '.mlp.down_proj.weight'),
+    _AUDIO_LAYERS: (
         '.self_attn.out_proj.weight',
         '.self_attn.out_proj.bias',
         '.fc2.weight',
@@ -44,8 +45,8 @@ def take_over(trainee: nn.Module, weights: dict[str, Tensor]) -> None:
         RuntimeError: the sizes differ from the trainee's.
         ValueError: a part is missing.
     """
-    weights = _with_more_layers(weights, 'llm.model.layers.', NANO.llm.num_hidden_layers)
-    weights = _with_more_layers(weights, 'apm.layers.', NANO.audio.encoder_layers)
+    weights = _with_more_layers(weights, _LANGUAGE_LAYERS, NANO.llm.num_hidden_layers)
+    weights = _with_more_layers(weights, _AUDIO_LAYERS, NANO.audio.encoder_layers)
     wanted = {name for name in trainee.state_dict() if name.startswith(SHIPPED)}
     missing = sorted(wanted - weights.keys())
     if missing:
