@@ -36,7 +36,7 @@ _CHANGES = 0.5  # share in which the scene changes
 _LONGEST_PAST = 30  # sentences said before; half of the pasts have 5 at most
 _PAST_CHARACTERS = 560  # at most: what the session carries over (160 tokens)
 _PAST = 0.7  # share in which something was said before
-_REMIND_SHARE = 0.08  # of the requests ask for the last reminder, besides those by chance
+_REMIND_SHARE = 0.15  # of the requests ask for the last reminder, besides those by chance
 _SILENT_UNITS = 5  # of a script in which nothing is said
 _BACKGROUND = 0.1  # chance per unit
 
