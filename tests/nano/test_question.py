@@ -16,7 +16,7 @@ from training.nano.question import (
     Question,
     draw_question,
 )
-from training.nano.renderer import attributes, state_of
+from training.nano.renderer import attributes
 from training.nano.scene import SceneState
 from training.nano.vision_training import any_scene
 from training.nano.watch import WATCHES
@@ -120,9 +120,3 @@ def test_only_the_first_token_of_an_answer_is_learned():
     assert [int(sequence.ids[place + 1]) for place in places] == [
         int(sequence.targets[place]) for place in places
     ]
-
-
-def test_a_scene_comes_back_from_its_classes():
-    rng = np.random.default_rng(6)
-    for scene in (any_scene(rng) for _ in range(300)):
-        assert attributes(state_of(attributes(scene))) == attributes(scene)

@@ -14,11 +14,11 @@ import torch
 from minicpmo.engine import Engine
 from minicpmo.protocol import Decision, Unit
 from training.nano import voice
-from training.nano.export import finished_weights
+from training.nano.export import export
 from training.nano.language_training import MODEL_FOLDER
 from training.nano.make import FULL, TINY, Place, make, stages
 from training.nano.trainer import Schedule
-from training.nano.warm_start import LANGUAGE, SHIPPED
+from training.nano.warm_start import SHIPPED
 
 
 def _place(folder: Path) -> Place:
@@ -79,26 +79,15 @@ def test_a_finished_model_can_be_taught_more(
     made: Place, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     place = replace(_place(tmp_path_factory.mktemp('continued')), cache=made.cache)
-    make(replace(CONTINUED, start=made.model, recall=NOTHING, recall_shards=0), place)
+    make(replace(CONTINUED, start=made.model), place)
     assert list(json.loads(place.record.read_text())) == ['tokenizer', 'pools', 'joint', 'export']
     for part in SHIPPED:  # all of them learn, none is far away after two steps
         assert 0 < _farthest(made, place, part) < 0.05, part
 
 
-def test_the_language_model_alone_can_be_taught_more(
-    made: Place, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    place = replace(_place(tmp_path_factory.mktemp('recall')), cache=made.cache)
-    make(replace(CONTINUED, start=made.model, joint=NOTHING), place)
-    assert list(json.loads(place.record.read_text()))[2:] == ['recall_streams', 'recall', 'export']
-    for part in SHIPPED:
-        moved = _farthest(made, place, part)
-        assert 0 < moved < 0.05 if part == LANGUAGE else moved == 0.0, part
-
-
-def test_without_a_finished_model_there_is_nothing_to_recall(tmp_path: Path) -> None:
+def test_without_the_joint_stage_there_is_nothing_to_export(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r'has no joint\.pt'):
-        finished_weights(tmp_path)
+        export(tmp_path, tmp_path)
 
 
 def test_the_weights_fit_into_25_megabytes(made: Place) -> None:

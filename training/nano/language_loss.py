@@ -45,22 +45,6 @@ def language_loss(
     }
 
 
-def decision_loss(
-    model: LanguageTrainee, batch: dict[str, Tensor]
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return what ``language_loss`` does for the decisions alone: no head is needed."""
-    with mixed_precision(batch['ids'].device.type):
-        hidden, _ = model(batch)
-        logits = model.llm.logits(hidden[batch['decided']]).float()
-    token = token_loss(logits, batch['right'], batch['weights'])
-    correct = logits.argmax(-1) == batch['right']
-    return token, {
-        'token': token,
-        'accuracy': correct.float().mean(),
-        'question_accuracy': _share(correct, batch['asks']),
-    }
-
-
 def token_loss(logits: Tensor, right: Tensor, weights: Tensor) -> Tensor:
     """Return the weighted mean over decisions [n] of how wrong their logits are."""
     return (F.cross_entropy(logits, right, reduction='none') * weights).sum() / weights.sum()

@@ -22,19 +22,16 @@ from training.nano import (
     joint_training,
     language_pretraining,
     language_training,
-    recall_training,
-    stream,
     vision_training,
 )
-from training.nano.export import export, finished_weights
+from training.nano.export import export
 from training.nano.joint_store import StoreSize
 from training.nano.joint_training import JointPlan
 from training.nano.language_training import PICTURES
 from training.nano.picture_question import write_pictures
 from training.nano.pool_stage import write_training_pool
 from training.nano.progress import recorded
-from training.nano.recall_training import RecallPlan
-from training.nano.stream import finished_encoders, load_encoders
+from training.nano.stream import load_encoders, write_shards
 from training.nano.tokenizer_builder import write_tokenizer
 from training.nano.trainer import Schedule
 
@@ -49,8 +46,7 @@ class Recipe:
     shards, scripts, units: files of streams, conversations in each, seconds in each of those.
     pictures: how many are drawn for questions about them; question_share: of the batches of the
         language stage that hold such questions only.
-    plan, recall_plan: what the batches of these stages are made of.
-    recall_shards: files of streams of the finished model, for the recall stage.
+    plan: what the batches of the joint stage are made of.
     noise_seconds: how much of every kind of noise is made.
     start: folder of a finished model to begin with, None begins with random weights.
     """
@@ -60,10 +56,7 @@ class Recipe:
     symbolic: Schedule
     language: Schedule
     joint: Schedule
-    recall: Schedule
     plan: JointPlan = JointPlan()
-    recall_plan: RecallPlan = RecallPlan()
-    recall_shards: int = 40
     pool_share: float = 1.0
     pool_seed: int = 1
     shards: int = 20
@@ -82,8 +75,7 @@ FULL = Recipe(
     vision=Schedule(5000, 32, 7e-4, 2, 200),
     symbolic=Schedule(1000, 16, 8e-4, 5, 100),
     language=Schedule(4000, 3, 8e-4, 3, 50),
-    joint=Schedule(1100, 240, 1e-3, 9, 60, 0.01),
-    recall=Schedule(1200, 32, 5e-4, 12, 30, 0.01),
+    joint=Schedule(2200, 240, 1e-3, 9, 60, 0.01),
     shards=44,
 )
 _NOTHING = Schedule(0, 1, 1e-3, 1)
@@ -97,9 +89,6 @@ CONTINUED = replace(
     pictures=0,
 )
 """A finished model hears, sees and talks already: all its parts go on together."""
-
-REMEMBERED = replace(CONTINUED, joint=_NOTHING)
-"""Only the language model goes on, which processor cores can do."""
 
 ON_PROCESSORS = {
     'joint': Schedule(300, 11, 3e-4, 9, 50, 0.01),
@@ -120,7 +109,6 @@ TINY = Recipe(
     symbolic=Schedule(2, 2, 1e-3, 5),
     language=Schedule(2, 2, 1e-3, 3),
     joint=Schedule(2, 4, 1e-3, 9),
-    recall=Schedule(2, 4, 1e-3, 12),
     plan=JointPlan(
         cuts=1,
         asked=2,
@@ -132,8 +120,6 @@ TINY = Recipe(
         store=StoreSize(4, 20, 200, 100),
     ),
     pool_share=0.001,
-    recall_plan=RecallPlan(short=1, recalls=3, questions=1, long=1, cuts=1),
-    recall_shards=1,
     shards=1,
     scripts=1,
     units=30,
@@ -158,14 +144,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
     Stages that would do nothing are left out.
     """
     pools, streams = place.cache / 'utterance', place.cache / 'stream'
-    recalled, pictures = place.cache / 'recall', streams / PICTURES
-
-    def write_streams(folder: Path, encoders: stream.Encoders, shards: int) -> None:
-        stream.write_shards(
-            folder, pools, encoders, shards, recipe.scripts, recipe.stream_seed, recipe.units,
-            recipe.noise_seconds,
-        )  # fmt: skip
-
+    pictures = streams / PICTURES
     result = {
         'tokenizer': ({}, lambda: write_tokenizer(place.model)),
         'pools': (
@@ -188,7 +167,16 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
         ),
         'streams': (
             {'seed': recipe.stream_seed, 'conversations': recipe.shards * recipe.scripts},
-            lambda: write_streams(streams, load_encoders(place.run), recipe.shards),
+            lambda: write_shards(
+                streams,
+                pools,
+                load_encoders(place.run),
+                recipe.shards,
+                recipe.scripts,
+                recipe.stream_seed,
+                recipe.units,
+                recipe.noise_seconds,
+            ),
         ),
         'pictures': (
             {'seed': recipe.picture_seed, 'pictures': recipe.pictures},
@@ -213,26 +201,7 @@ def stages(recipe: Recipe, place: Place) -> dict[str, tuple[dict, Callable[[], d
                 recipe.start,
             ),
         ),
-        'recall_streams': (
-            {'seed': recipe.stream_seed, 'conversations': recipe.recall_shards * recipe.scripts},
-            lambda: write_streams(
-                recalled,
-                finished_encoders(finished_weights(place.run, recipe.start)),
-                recipe.recall_shards,
-            ),
-        ),
-        'recall': (
-            asdict(recipe.recall),
-            lambda: recall_training.train(
-                recalled,
-                place.run,
-                recipe.recall,
-                recipe.recall_plan,
-                place.model,
-                finished_weights(place.run, recipe.start),
-            ),
-        ),
-        'export': ({}, lambda: export(place.run, place.model, recipe.start)),
+        'export': ({}, lambda: export(place.run, place.model)),
     }
     counts = ('steps', 'conversations', 'pictures')
     return {
@@ -267,9 +236,12 @@ def main() -> None:
         record = arguments.run / 'record.json'
     place = Place(arguments.cache, arguments.run, arguments.model, record)
     recipe = FULL if arguments.continue_from is None else CONTINUED
-    if not torch.cuda.is_available():
-        recipe = replace(FULL, **ON_PROCESSORS) if recipe is FULL else REMEMBERED
-    recipe = TINY if arguments.tiny else recipe
+    if arguments.tiny:
+        recipe = TINY
+    elif not torch.cuda.is_available():
+        if recipe is CONTINUED:
+            parser.error('--continue-from needs a GPU: processors would take 200 times as long')
+        recipe = replace(FULL, **ON_PROCESSORS)
     make(replace(recipe, start=arguments.continue_from), place)
 
 

@@ -50,26 +50,6 @@ def attributes(state: SceneState) -> dict[str, int]:
     }
 
 
-def state_of(classes: dict[str, int]) -> SceneState:
-    """Return a scene with these classes; a fall is the first person's."""
-    postures = ['standing'] * classes['people']
-    if classes['fallen']:
-        postures[0] = 'lying'
-    objects = {
-        shape: COLOURS[classes[shape] - 1] if classes[shape] != _ABSENT else None
-        for shape in SHAPES
-    }
-    return SceneState(
-        ROOMS[classes['room']],
-        POT_STATES[classes['pot']],
-        'open' if classes['door'] else 'closed',
-        tuple(postures),
-        bool(classes['parcel']),
-        bool(classes['lamp']),
-        **objects,
-    )
-
-
 def render(
     layout: SceneLayout,
     state: SceneState,

@@ -28,7 +28,7 @@ from training.nano.timeline import Script
 from training.nano.utterance import UtterancePool
 from training.nano.varied_pool import VariedPool
 from training.nano.vision_training import PICTURE_SIZES, VisionTrainee, draw_picture
-from training.nano.warm_start import scale_audio_rows, take_over
+from training.nano.warm_start import scale_audio_rows
 
 AUDIO_ROWS = 10  # of a second
 VARIANTS = 2  # pictures drawn of one unchanged scene
@@ -112,19 +112,7 @@ def draw_pictures(
     return np.stack(images), np.array(picture)
 
 
-Encoders = tuple[AudioTrainee, VisionTrainee]
-
-
-def finished_encoders(weights: dict[str, Tensor]) -> Encoders:
-    """Return both encoders of a finished model."""
-    audio, vision = AudioTrainee(1), VisionTrainee()
-    take_over(audio, weights)
-    scale_audio_rows(audio)
-    take_over(vision, weights)
-    return audio, vision
-
-
-def load_encoders(run: Path) -> Encoders:
+def load_encoders(run: Path) -> tuple[AudioTrainee, VisionTrainee]:
     """Return both encoders as trained so far, scaled as they ship."""
     state = torch.load(run / 'audio.pt', map_location='cpu', weights_only=True)['model']
     audio = AudioTrainee(len(state['aligned_head.bias']) - 1)
@@ -140,7 +128,7 @@ def load_encoders(run: Path) -> Encoders:
 def write_shards(
     folder: Path,
     pools: Path,
-    encoders: Encoders,
+    encoders: tuple[AudioTrainee, VisionTrainee],
     shards: int,
     scripts: int,
     seed: int,

@@ -15,8 +15,7 @@ from training.nano.size import NANO
 AUDIO_GAIN = 0.25
 """Brings the audio rows to the size of the other embedding rows when a model is exported."""
 
-LANGUAGE = 'llm.'
-SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', LANGUAGE)
+SHIPPED = ('apm.', 'audio_projection_layer.', 'vpm.', 'resampler.', 'llm.')
 _LANGUAGE_LAYERS, _AUDIO_LAYERS = 'llm.model.layers.', 'apm.layers.'
 _RESULTS = {  # of a layer, what is added to what goes in
     _LANGUAGE_LAYERS: ('.self_attn.o_proj.weight', '.mlp.down_proj.weight'),
@@ -31,12 +30,7 @@ SCALED = 'audio_projection_layer.linear2.'
 
 
 def begin_with(trainee: nn.Module, folder: Path) -> None:
-    """Copy the shipped weights of a model folder into a trainee, see ``take_over``."""
-    take_over(trainee, load_file(folder / 'model.safetensors'))
-
-
-def take_over(trainee: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Copy the weights of a finished model into a trainee; its other heads stay new.
+    """Copy the weights of a model folder into a trainee; its other heads stay new.
 
     A trainee with more layers of the language model or of the audio encoder computes the same at
     first: the layers in between are copies whose results count nothing yet.
@@ -45,6 +39,7 @@ def take_over(trainee: nn.Module, weights: dict[str, Tensor]) -> None:
         RuntimeError: the sizes differ from the trainee's.
         ValueError: a part is missing.
     """
+    weights = load_file(folder / 'model.safetensors')
     weights = _with_more_layers(weights, _LANGUAGE_LAYERS, NANO.llm.num_hidden_layers)
     weights = _with_more_layers(weights, _AUDIO_LAYERS, NANO.audio.encoder_layers)
     wanted = {name for name in trainee.state_dict() if name.startswith(SHIPPED)}
