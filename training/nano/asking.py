@@ -24,7 +24,6 @@ from training.nano.vision_training import any_scene
 from training.nano.watch import FALL_ALERT, WATCHES, Memory
 from training.nano.watch_note import memory_of
 
-REMIND_AGAIN = 'remind_again'
 UNITS = 10
 SCENES = 3  # pictures for one request
 SCRIPTS = 5  # scripts from one request
@@ -65,7 +64,7 @@ class Asking:
             if unit == begin and draw < _TALK:
                 speaker.mood = Mood(activity=1.0, addressed=0.0, background=_BACKGROUND)
             elif unit == begin and draw > _TALK + _QUIET:
-                speaker.ask(unit, draw_request(rng, _REMIND_SHARE))
+                speaker.ask(unit, _draw_request(rng))
             speaker.step(unit, RobotView(), SceneState(), Memory())
             speaker.mood = quiet
         return first, sorted(speaker.sounds, key=lambda event: event.start)
@@ -102,9 +101,9 @@ class Asking:
         return picture
 
 
-def draw_request(rng: np.random.Generator, remind_share: float) -> str:
-    """Return the name of a request; so many ask for the last reminder, besides those by chance."""
-    return REMIND_AGAIN if rng.random() < remind_share else any_intent(rng).name
+def _draw_request(rng: np.random.Generator) -> str:
+    """Return the name of a request; some more ask for the last reminder than by chance."""
+    return 'remind_again' if rng.random() < _REMIND_SHARE else any_intent(rng).name
 
 
 def act(
