@@ -11,7 +11,6 @@ from typing import Optional
 
 from minicpmo_ros.watch.wavering import Wavering
 
-# A watch whose answers contradict each other never needs more than so many yes beyond ``needed``.
 MOST_EXTRA = 4
 
 
@@ -38,14 +37,17 @@ class Confirmation:
     that an unsure answer followed. A sight that the model takes now for this and now for that
     begins and ends nothing. Nor do answers that waver.
     threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
-    memory: answers before a gap of so many seconds say nothing about now, nor do false starts of
-        longer ago.
+    memory: answers before a gap of so many seconds say nothing about now.
+    doubt_memory: nor do false starts of longer ago.
+    most_extra: more yes than so many beyond ``needed`` are never asked for.
     """
 
     needed: int = 2
     window: int = 3
     threshold: float = 0.7
     memory: float = 60.0
+    doubt_memory: float = 60.0
+    most_extra: int = MOST_EXTRA
     confirmed: bool = False
     wavering: Wavering = field(default_factory=Wavering)
     _answers: deque[float] = field(default_factory=deque)
@@ -92,7 +94,7 @@ class Confirmation:
         self._last = time
         self._answers.append(probability)
         self._note_false_start(self.agrees(probability), time)
-        extra = self._extra
+        extra = self.extra
         while len(self._answers) > self.window + extra:
             self._answers.popleft()
         answers = [self.agrees(value) for value in self._answers]
@@ -113,14 +115,15 @@ class Confirmation:
         return self.confirmed
 
     @property
-    def _extra(self) -> int:
+    def extra(self) -> int:
+        """Return how many more answers than ``needed`` have to agree by now."""
         starts = [start for start in self._false_starts if start.of_end is self.confirmed]
         denied = sum(start.denied for start in starts)
         unsure = not self.confirmed and denied < len(starts)
-        return min(denied + unsure, MOST_EXTRA)
+        return min(denied + unsure, self.most_extra)
 
     def _note_false_start(self, agrees: Optional[bool], time: float) -> None:
-        while self._false_starts and time - self._false_starts[0].time > self.memory:
+        while self._false_starts and time - self._false_starts[0].time > self.doubt_memory:
             self._false_starts.popleft()
         change = not self.confirmed
         if self._turned and agrees is not change:

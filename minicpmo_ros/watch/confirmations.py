@@ -11,6 +11,11 @@ from minicpmo_ros.watch.confirmation import Confirmation
 from minicpmo_ros.watch.parameter_set import EventParameters
 from minicpmo_ros.watch.watch import Severity, Watch
 
+# A false start of a critical watch counts for so long [s], all of them as so many answers at most.
+CRITICAL_DOUBT_SECONDS = 300.0
+CRITICAL_MOST_EXTRA = 2
+_USUAL = (Confirmation.doubt_memory, Confirmation.most_extra)
+
 
 @dataclass
 class Confirmations:
@@ -29,11 +34,18 @@ class Confirmations:
         # Who lies on the floor must be told of even if the model is not sure what it sees.
         critical = watch.severity is Severity.CRITICAL
         confirmation.wavering.most = 0.0 if critical else given.confirm_wavering
+        # So what is denied time and again has to be surer for longer.
+        memory, most = (CRITICAL_DOUBT_SECONDS, CRITICAL_MOST_EXTRA) if critical else _USUAL
+        confirmation.doubt_memory, confirmation.most_extra = memory, most
         return confirmation
 
     def is_true(self, watch_id: str) -> bool:
         """Return whether the answers say that what a watch waits for is there."""
         return watch_id in self._by_watch and self._by_watch[watch_id].confirmed
+
+    def extra(self, watch: Watch) -> int:
+        """Return how many more answers than usual have to agree before a watch is believed."""
+        return self.of(watch).extra
 
     def in_doubt(self, watch_id: str) -> bool:
         """Return whether the last answer about a watch wants to be confirmed."""

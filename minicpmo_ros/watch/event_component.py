@@ -222,7 +222,8 @@ class EventComponent:
         if not asked or self.watch.suspect(watch, happening.end):
             return self._open(happening, picture)
         critical = watch.severity is Severity.CRITICAL
-        report = HeldReport(happening, picture, spoken, self._steady(), critical)
+        extra = self.watch.extra_answers(watch)
+        report = HeldReport(happening, picture, spoken, self._steady(), critical, extra)
         self._held.hold(report)
         return False
 

@@ -29,6 +29,7 @@ class HeldReport:
     since: when it came, on a steady clock [s]. answers, agreements, denials: since then.
     critical: a yes, or two answers none of which is a clear no, are enough to believe it. A late
         alarm costs more than a false one, but a second or two tell them apart.
+    extra: so many answers more are needed, since signs of the same before it were denied.
     believed: it opened an event already, which is closed if the report is refused.
     """
 
@@ -37,6 +38,7 @@ class HeldReport:
     spoken: Optional[EventRecord]
     since: float
     critical: bool = False
+    extra: int = 0
     believed: bool = False
     answers: int = 0
     agreements: int = 0
@@ -85,7 +87,8 @@ class HeldReports:
         report = self._held.get(watch_id)
         if report is None or not report.critical or report.believed or report.denials:
             return None
-        if not report.agreements and report.answers < UNSURE_ANSWERS:
+        unsure = report.answers < UNSURE_ANSWERS + report.extra
+        if report.agreements <= report.extra and unsure:
             return None
         report.believed = True
         return report
@@ -108,7 +111,3 @@ class HeldReports:
         for report in chosen:
             del self._held[report.happening.watch_id]
         return chosen
-
-    def reset(self) -> None:
-        """Forget all of them."""
-        self._held.clear()

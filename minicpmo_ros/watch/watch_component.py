@@ -108,6 +108,10 @@ class WatchComponent:
         """Take a report of a moment [s since 1970] like a yes; return whether it is true now."""
         return self._confirmations.of(watch).suspect(seen)
 
+    def extra_answers(self, watch: Watch) -> int:
+        """Return how many more answers than usual it takes to believe that a watch is true."""
+        return self._confirmations.extra(watch)
+
     def is_true(self, watch_id: str) -> bool:
         """Return whether the answers say that what a watch waits for is there."""
         return self._confirmations.is_true(watch_id)

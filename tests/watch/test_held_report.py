@@ -10,6 +10,7 @@ from std_msgs.msg import Bool
 from benchmarks.proactive_simulation.loopback import BEGIN, Loopback, LoopbackNode, VirtualClock
 from minicpmo_ros.msg import ProactiveEvent, WatchAnswer, WatchCommand
 from minicpmo_ros.stamp import time_message
+from minicpmo_ros.watch.confirmations import CRITICAL_DOUBT_SECONDS
 from minicpmo_ros.watch.event_component import EventComponent
 from minicpmo_ros.watch.event_message import watch_message
 from minicpmo_ros.watch.held_report import (
@@ -192,6 +193,54 @@ def test_a_critical_report_that_is_denied_later_is_over_but_wants_acknowledgemen
         home.answer(answer, 'fall')
     assert [e.type for e in home.events] == [ProactiveEvent.OPENED, ProactiveEvent.CLOSED]
     assert home.events[-1].acknowledgement_required and not home.events[-1].acknowledged
+
+
+def _refuse_fall(home, turn):
+    home.report('Someone has fallen.', turn)
+    home.answer(0.1, 'fall')
+    home.answer(0.1, 'fall')
+    home.answer(0.1, 'fall')
+    assert not home.opened()
+
+
+@pytest.mark.parametrize(('refusals', 'needed'), [(0, 1), (1, 2), (2, 3), (5, 3)])
+def test_the_more_falls_were_denied_the_surer_the_next_has_to_be(home, refusals, needed):
+    for turn in range(refusals):
+        _refuse_fall(home, turn + 10)
+        home.pass_time(30.0)
+    home.report('Someone has fallen.', turn=9)
+    for _ in range(needed):
+        assert not home.opened()
+        home.answer(0.95, 'fall')
+    assert [e.turn_id for e in home.opened()] == [9]
+
+
+def test_unsure_answers_leave_a_fall_standing_later_when_others_were_denied(home):
+    _refuse_fall(home, 10)
+    home.report('Someone has fallen.', turn=11)
+    home.answer(0.5, 'fall')
+    home.answer(0.5, 'fall')
+    assert not home.opened()
+    home.answer(0.5, 'fall')
+    assert [e.turn_id for e in home.opened()] == [11]
+
+
+def test_after_a_denied_fall_one_yes_that_is_not_repeated_is_none(home):
+    _refuse_fall(home, 10)
+    home.report('Someone has fallen.', turn=11)
+    for answer in (0.9, 0.1, 0.1):
+        home.answer(answer, 'fall')
+    home.pass_time(60.0)
+    assert not home.opened()
+
+
+def test_denied_falls_are_forgotten_after_a_while(home):
+    _refuse_fall(home, 10)
+    for _ in range(round(CRITICAL_DOUBT_SECONDS)):
+        home.answer(0.1, 'fall')
+    home.report('Someone has fallen.', turn=11)
+    home.answer(0.9, 'fall')
+    assert [e.turn_id for e in home.opened()] == [11]
 
 
 def test_a_critical_report_that_nobody_answers_about_is_believed_soon(home):
