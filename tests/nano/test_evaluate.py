@@ -12,6 +12,7 @@ from minicpmo.protocol import Decision, Heard, Unit, UnitResult
 from training.nano import evaluate
 from training.nano.audio_window import SoundBank
 from training.nano.oracle import Oracle
+from training.nano.record import is_on_time
 from training.nano.score import poisson_interval, summary, table, wilson_interval
 from training.nano.script import Conversation
 from training.nano.script_audio import ScriptAudio
@@ -98,6 +99,12 @@ def test_the_right_robot_gets_full_marks(run):
     assert all(row.met is not False for row in rows.values()), rows
     assert not record.other_false and not record.causeless_yields
     json.dumps(summary(record, 100.0))
+
+
+def test_the_right_robot_misses_nothing_when_people_talk_at_the_same_time(run):
+    """Among these a watch is called off in time, and a door closes before anybody is quiet."""
+    record, _ = run(TruthfulSession(), conversations=60)
+    assert [event for event in record.events if not is_on_time(event)] == []
 
 
 def test_a_silent_robot_answers_nothing(run):

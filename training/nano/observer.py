@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 import math
 from typing import Optional
 
 from minicpmo.protocol import Decision, UnitResult
-from training.nano.record import EventRecord, OverlapRecord, Record, RequestRecord
+from training.nano.record import EventRecord, OverlapRecord, Record, RequestRecord, is_late
 from training.nano.request import INTENTS
 from training.nano.scene import SceneState
 from training.nano.timeline import NEAR_SPEECH, SoundEvent
@@ -71,7 +72,7 @@ class Observer:
             self._note_overlap(unit, sounds, talk_over, result)
         self.last_intent = ''
         self._follow_turn(unit, scene, result)
-        self._age(unit, sounds)
+        self._age(unit, sounds, result)
         self.record.units += 1
         self.record.speaking_units += result.decision is Decision.SPEAK
 
@@ -86,7 +87,7 @@ class Observer:
         self.record.events = [
             event
             for event in self.record.events
-            if event.said_unit is not None or event.unit + PATIENCE < last
+            if event.said_unit is not None or (event.unit + PATIENCE < last and not event.moot)
         ]
         return self.record
 
@@ -124,10 +125,12 @@ class Observer:
             self._begin_event('fall', unit, unit)
 
     def _begin_event(self, name: str, unit: int, opened: int) -> None:
-        if all(event.name != name for event in self._events):
+        event = next((event for event in self._events if event.name == name), None)
+        if event is None:
             event = EventRecord(name, unit, opened)
             self._events.append(event)
             self.record.events.append(event)
+        event.moot = False  # it happens once more
 
     def _count_silence(
         self, unit: int, was_open: bool, sounds: list[SoundEvent], result: UnitResult
@@ -184,6 +187,8 @@ class Observer:
         elif not cut or text:
             self.record.other_false.append(f'{turn.unit}: {text}')
         if not cut:
+            if text == CANCELLED and turn.request and turn.request.intent == 'never_mind':
+                self._excuse(WATCHES)
             self._read(turn.unit, text)
 
     def _unasked_name(self, text: str, cut: bool) -> str:
@@ -242,7 +247,7 @@ class Observer:
                 reminder = text
         self.memory = Memory(watches, reminder)
 
-    def _age(self, unit: int, sounds: list[SoundEvent]) -> None:
+    def _age(self, unit: int, sounds: list[SoundEvent], result: UnitResult) -> None:
         """Give up waiting for what should have been said by now."""
         if self._request is not None and self._quiet_until is not None:
             if unit >= self._quiet_until:
@@ -254,13 +259,21 @@ class Observer:
             event.kind in NEAR_SPEECH and event.start < unit + 1 and event.end > unit
             for event in sounds
         )
+        scene, speaks = self._scenes[-1], result.decision is Decision.SPEAK
+        self._excuse([name for name, watch in WATCHES.items() if not watch.happens(scene)])
         for event in list(self._events):
-            if self.turn_open or (busy and event.name != 'fall'):
+            if speaks or self.turn_open or (busy and event.name != 'fall'):
                 continue
             event.waited += 1
-            is_over = event.name == 'fall' and not self._scenes[-1].fallen
+            is_over = event.name == 'fall' and not scene.fallen
             if is_over or event.waited > 10:
                 self._events.remove(event)
+
+    def _excuse(self, watches: Container[str]) -> None:
+        """Take note that nobody needs the reminders of these watches any more."""
+        for event in self._events:
+            if event.name in watches and not is_late(event):
+                event.moot = True
 
 
 def _report_of(name: str) -> str:

@@ -41,12 +41,14 @@ class EventRecord:
 
     unit: first picture that shows it; opened: unit of the watch's confirmation.
     waited: units in which it could have been reported but was not.
+    moot: before it was late, somebody called the watch off or the thing was over.
     """
 
     name: str
     unit: int
     opened: int
     waited: int = 0
+    moot: bool = False
     said_unit: Optional[int] = None
 
 
@@ -91,4 +93,9 @@ def is_on_time(event: EventRecord) -> bool:
         return False
     if event.name == 'fall':
         return event.said_unit - event.unit <= _FALL_LIMIT
-    return event.waited <= _WATCH_LIMIT
+    return not is_late(event)
+
+
+def is_late(event: EventRecord) -> bool:
+    """Return whether a watch could have been reported for longer than allowed."""
+    return event.waited > _WATCH_LIMIT
