@@ -32,6 +32,10 @@ class WindowOptions:
     """Limits of the context window; sizes in tokens.
 
     marker: text put before the carried-over text.
+    renewed_units: CONTEXT: down to how many units a full window forgets; what the model knows of
+        these is then computed anew, as if the conversation had begun with them. None: one unit is
+        forgotten at a time, and the others stay as they were computed, with all that was there
+        before them in view, as in the official code.
     """
 
     mode: WindowMode = WindowMode.OFF
@@ -40,6 +44,7 @@ class WindowOptions:
     max_units: int = 24
     previous_max: int = 500
     marker: str = '\n\nprevious: '
+    renewed_units: Optional[int] = None
 
     def __post_init__(self) -> None:
         """Raise ConfigurationError for limits that contradict each other."""
@@ -52,6 +57,15 @@ class WindowOptions:
                 f'max_units {self.max_units}, previous_max {self.previous_max}: use at least'
                 ' one unit and no negative number of tokens'
             )
+        if self.renewed_units is not None and not 0 < self.renewed_units <= self.max_units:
+            raise ConfigurationError(
+                f'renewed_units is {self.renewed_units}; use 1 to max_units ({self.max_units})'
+            )
+
+    @property
+    def renews(self) -> bool:
+        """Return whether what stays is computed anew whenever units were forgotten."""
+        return self.mode is WindowMode.CONTEXT and self.renewed_units is not None
 
 
 @dataclass
@@ -152,7 +166,8 @@ class ContextWindow:
             return None
         if self.options.mode is WindowMode.BASIC:
             return self._forget(lambda freed: cache_rows - freed > self.options.low)
-        return self._forget(lambda _: len(self.units) > self.options.max_units)
+        kept = self.options.renewed_units or self.options.max_units
+        return self._forget(lambda _: len(self.units) > kept)
 
     def make_room(self, rows: int) -> Optional[WindowChange]:
         """Forget the oldest units until ``rows`` rows are freed; None if there are none."""

@@ -144,8 +144,13 @@ class Conversation:
             self.pending = ()
 
     def _apply(self, change: Optional[WindowChange]) -> None:
-        if change is not None:
-            self.stream.apply(change, self._prompt.prefix_rows, self._prompt.suffix_ids)
+        if change is None:
+            return
+        prefix_rows, suffix_ids = self._prompt.prefix_rows, self._prompt.suffix_ids
+        if self.window.options.renews:
+            self.stream.renew(change, prefix_rows, self.window.previous_ids, suffix_ids)
+        else:
+            self.stream.apply(change, prefix_rows, suffix_ids)
 
     def _feed_prompt(self) -> None:
         """Feed the whole system prompt in one forward."""

@@ -69,7 +69,7 @@ class DuplexSession:
         self.options = options
         self.state = DuplexState()
         tokens = SpecialTokens.from_tokenizer(tokenizer)
-        stream = LanguageStream(model, options.cache_rows, pool, progress)
+        stream = LanguageStream(model, options.cache_rows, pool, progress, options.window.renews)
         self.chooser = new_chooser(stream, tokens, tokenizer, options, draws)
         if pool is not None:
             self.chooser.capture(pool)
@@ -245,7 +245,7 @@ class DuplexSession:
         if self._closed:
             return
         self._closed = True
-        self.conversation.stream.cache.release()
+        self.conversation.stream.release()
         if self.speech is not None:
             self.speech.close()
 

@@ -22,6 +22,7 @@ class LanguageStream:
 
     pool: where the fixed-shape steps are captured; None runs every forward as it comes.
     progress: called while they are.
+    keeps_rows: remember what was fed, so that it can be computed anew (:meth:`renew`).
 
     States and logits it returns are valid until the next call.
 
@@ -35,9 +36,13 @@ class LanguageStream:
         capacity: int,
         pool: Optional[GraphPool] = None,
         progress: Progress = lambda done, total: None,
+        keeps_rows: bool = False,
     ) -> None:
         self.model = model
         self.cache: KeyValueCache = model.new_cache(capacity)
+        self._rows: Optional[Tensor] = None
+        if keeps_rows:
+            self._rows = self.cache.keys.new_empty(capacity, model.config.hidden_size)
         self._graphs: Optional[LanguageGraphs] = None
         if pool is not None:
             self._graphs = LanguageGraphs(model, self.cache, pool)
@@ -59,13 +64,14 @@ class LanguageStream:
     def feed(self, embeddings: Tensor) -> Tensor:
         """Append rows [rows, hidden] in one forward; return the last row's state [hidden]."""
         self.forwards += 1
+        self._keep(embeddings)
         state = self._graphs.feed(embeddings) if self._graphs else None
         return self.model.extend(embeddings, self.cache)[-1] if state is None else state
 
     @torch.inference_mode()
     def feed_ids(self, ids: Sequence[int]) -> Tensor:
         """Append token ids in one forward; return the last row's state [hidden]."""
-        if self._graphs and len(ids) == 1:
+        if self._graphs and self._rows is None and len(ids) == 1:
             state = self._graphs.feed_token(ids[0])
             if state is not None:
                 self.forwards += 1
@@ -79,6 +85,34 @@ class LanguageStream:
         if self._graphs and hidden is self._graphs.state:
             return self._graphs.evaluate_head()
         return self.model.logits(hidden)
+
+    def _keep(self, embeddings: Tensor) -> None:
+        """Remember rows at the places that their keys and values will have."""
+        length, rows = self.cache.length, len(embeddings)
+        if self._rows is not None and rows <= self.cache.room:  # else the cache says so
+            self._rows[length : length + rows] = embeddings
+
+    def renew(
+        self,
+        change: WindowChange,
+        prefix_rows: int,
+        previous_ids: Sequence[int],
+        suffix_ids: Sequence[int],
+    ) -> None:
+        """Remove forgotten units and compute everything behind the prefix anew in one forward.
+
+        previous_ids: the carried-over text after the change.
+        """
+        assert self._rows is not None, 'made without keeps_rows'
+        first = prefix_rows + change.previous_rows + len(suffix_ids) + change.removed_rows
+        kept = self._rows[first : self.cache.length].clone()
+        self.cache.truncate(prefix_rows)
+        self.feed(torch.cat((self.embed([*previous_ids, *suffix_ids]), kept)))
+
+    def release(self) -> None:
+        """Give the memory back; the stream cannot be used any more."""
+        self.cache.release()
+        self._rows = None
 
     def apply(self, change: WindowChange, prefix_rows: int, suffix_ids: Sequence[int]) -> None:
         """Remove forgotten units from the cache and renew the carried-over text."""

@@ -58,6 +58,7 @@ _WINDOW = {
     'window_high': 'high',
     'window_low': 'low',
     'window_units': 'max_units',
+    'window_renewed_units': 'renewed_units',
     'previous_tokens': 'previous_max',
 }
 _SESSION = {name: name for name in ('force_listen_count', 'text_only', 'context_tokens', 'seed')}

@@ -55,6 +55,18 @@ def test_context_carries_spoken_text_over_behind_the_marker():
     assert window.preserved_rows == 30 + 6 + 2
 
 
+def test_a_renewed_window_forgets_several_units_at_once():
+    window = new_window(WindowMode.CONTEXT, max_units=4, previous_max=9, renewed_units=2)
+    for index in range(4):
+        window.append(spoken(index, [index]))
+    assert window.slide(100) is None
+    window.append(UnitRecord(4, 13))
+    change = window.slide(100)
+    assert (change.removed_rows, change.previous_ids) == (60, (*MARKER, 0, 1, 2))
+    assert [record.index for record in window.units] == [3, 4]
+    assert window.slide(100) is None
+
+
 def test_a_unit_of_special_tokens_alone_brings_no_marker():
     window = new_window(WindowMode.CONTEXT, max_units=1)
     window.append(spoken(0, [SPECIAL]))
@@ -88,7 +100,15 @@ def test_room_is_counted_without_the_rows_that_carried_text_takes():
 
 
 @pytest.mark.parametrize(
-    'limits', [{'high': 5, 'low': 6}, {'low': 0}, {'max_units': 0}, {'previous_max': -1}]
+    'limits',
+    [
+        {'high': 5, 'low': 6},
+        {'low': 0},
+        {'max_units': 0},
+        {'previous_max': -1},
+        {'renewed_units': 0},
+        {'max_units': 5, 'renewed_units': 6},
+    ],
 )
 def test_limits_that_contradict_each_other_are_refused(limits):
     with pytest.raises(ConfigurationError):

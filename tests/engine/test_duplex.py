@@ -9,6 +9,7 @@ import torch
 
 from minicpmo.context_window import WindowMode, WindowOptions
 from minicpmo.errors import ContextOverflowError, InputError, SessionStateError
+from minicpmo.language_stream import LanguageStream
 from minicpmo.protocol import Decision, Heard, Unit, YieldPolicy
 from minicpmo.sampling import SamplingOptions
 from minicpmo.special_token import SpecialTokens
@@ -30,6 +31,10 @@ def outcome(result):
 
 def run(session, make_unit, kinds=KINDS, start=0):
     return [session.step(make_unit(start + i, kind)) for i, kind in enumerate(kinds)]
+
+
+def window_name(window):
+    return window.mode.value + '-renewed' * window.renews
 
 
 def open_turn(session, make_unit):
@@ -124,8 +129,9 @@ def test_reset_begins_the_same_conversation_again(new_session, make_unit):
         WindowOptions(WindowMode.OFF),
         WindowOptions(WindowMode.BASIC, high=140, low=100),
         WindowOptions(WindowMode.CONTEXT, max_units=4, previous_max=12),
+        WindowOptions(WindowMode.CONTEXT, max_units=4, previous_max=12, renewed_units=2),
     ],
-    ids=lambda window: window.mode.value,
+    ids=window_name,
 )
 def test_a_question_changes_nothing(new_session, make_unit, window, monkeypatch):
     quiet, asked = (new_session(window=window) for _ in range(2))
@@ -139,6 +145,30 @@ def test_a_question_changes_nothing(new_session, make_unit, window, monkeypatch)
     left = quiet.conversation.stream.cache
     right = asked.conversation.stream.cache
     torch.testing.assert_close(left.keys[..., : left.length, :], right.keys[..., : left.length, :])
+
+
+def test_a_renewed_window_is_as_if_the_conversation_had_begun_there(
+    new_session, make_unit, tokenizer, conversation_ids
+):
+    options = WindowOptions(WindowMode.CONTEXT, max_units=4, previous_max=12, renewed_units=2)
+    session = new_session(window=options)
+    stream, window = session.conversation.stream, session.conversation.window
+    for index, kind in enumerate(KINDS * 2):
+        before = len(window.units)
+        session.step(make_unit(index, kind))
+        if index % 5 == 4:
+            session.interrupt(Heard(0.2))
+        assert len(window.units) == (before + 1 if before < 4 else 2)
+        require_legal(conversation_ids(session), tokenizer, carried=True)
+        fresh = LanguageStream(stream.model, 1500)
+        fresh.feed(stream._rows[: stream.length])
+        for known, anew in (
+            (stream.cache.keys, fresh.cache.keys),
+            (stream.cache.values, fresh.cache.values),
+        ):
+            rows = slice(0, stream.length)
+            torch.testing.assert_close(known[:, :, rows], anew[:, :, rows], atol=1e-4, rtol=1e-3)
+    assert window.dropped_units > 20 and window.content_ids
 
 
 class FixedQuestion:
@@ -315,8 +345,9 @@ def test_text_only_makes_no_sound(new_session, make_unit, recording_speech):
     [
         WindowOptions(WindowMode.BASIC, high=300, low=200),
         WindowOptions(WindowMode.CONTEXT, max_units=6, previous_max=30),
+        WindowOptions(WindowMode.CONTEXT, max_units=6, previous_max=30, renewed_units=4),
     ],
-    ids=lambda window: window.mode.value,
+    ids=window_name,
 )
 def test_two_thousand_units_keep_memory_and_work_constant(
     new_session, make_unit, shallow_model, window
@@ -352,9 +383,10 @@ def test_two_thousand_units_keep_memory_and_work_constant(
     'window',
     [
         WindowOptions(WindowMode.CONTEXT, max_units=1000, previous_max=30),
+        WindowOptions(WindowMode.CONTEXT, max_units=1000, previous_max=30, renewed_units=900),
         WindowOptions(WindowMode.BASIC, high=300, low=299),
     ],
-    ids=lambda window: window.mode.value,
+    ids=window_name,
 )
 def test_a_window_that_is_too_wide_for_the_cache_forgets_earlier(
     new_session, make_unit, tokenizer, conversation_ids, window
