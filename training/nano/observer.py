@@ -87,9 +87,15 @@ class Observer:
         self.record.events = [
             event
             for event in self.record.events
-            if event.said_unit is not None or (event.unit + PATIENCE < last and not event.moot)
+            if event.said_unit is not None
+            or (event.unit + PATIENCE < last and not self._is_undecided(event))
         ]
         return self.record
+
+    def _is_undecided(self, event: EventRecord) -> bool:
+        """Return whether nobody can tell if a reminder would have been missed."""
+        waits = any(event is other for other in self._events)
+        return event.moot or (waits and event.name != 'fall' and not is_late(event))
 
     def _note_requests(self, unit: int, sounds: list[SoundEvent]) -> None:
         for event in sounds:
