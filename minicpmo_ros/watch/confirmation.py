@@ -12,6 +12,8 @@ from typing import Optional
 from minicpmo_ros.watch.wavering import Wavering
 
 MOST_EXTRA = 4
+# Nor so many of them for reports of the model that were denied longer ago than ``memory``.
+MOST_OLD_REPORTS = 2
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,13 @@ class FalseStart:
     """An answer that the next one did not repeat.
 
     denied: the next one said clearly the contrary. of_end: it spoke for the end of a happening.
+    reported: it was no answer but a report of the model's own.
     """
 
     time: float
     denied: bool
     of_end: bool
+    reported: bool = False
 
 
 @dataclass
@@ -37,17 +41,16 @@ class Confirmation:
     that an unsure answer followed. A sight that the model takes now for this and now for that
     begins and ends nothing. Nor do answers that waver.
     threshold: P(yes) from which an answer is a yes. A clear no is as sure as a yes.
-    memory: answers before a gap of so many seconds say nothing about now.
-    doubt_memory: nor do false starts of longer ago.
-    most_extra: more yes than so many beyond ``needed`` are never asked for.
+    memory: answers before a gap of so many seconds say nothing about now, nor do false starts of
+        longer ago.
+    report_memory: but those that were reports do for so many seconds.
     """
 
     needed: int = 2
     window: int = 3
     threshold: float = 0.7
     memory: float = 60.0
-    doubt_memory: float = 60.0
-    most_extra: int = MOST_EXTRA
+    report_memory: float = 60.0
     confirmed: bool = False
     wavering: Wavering = field(default_factory=Wavering)
     _answers: deque[float] = field(default_factory=deque)
@@ -91,9 +94,9 @@ class Confirmation:
             self._turned = False
         if self._answers and self._last == self._hinted >= time:
             self._answers.pop()  # the hint came from the same picture, it is no second witness
-        self._last = time
+        reported, self._last = self._last == self._hinted, time
         self._answers.append(probability)
-        self._note_false_start(self.agrees(probability), time)
+        self._note_false_start(self.agrees(probability), time, reported)
         extra = self.extra
         while len(self._answers) > self.window + extra:
             self._answers.popleft()
@@ -118,17 +121,21 @@ class Confirmation:
     def extra(self) -> int:
         """Return how many more answers than ``needed`` have to agree by now."""
         starts = [start for start in self._false_starts if start.of_end is self.confirmed]
-        denied = sum(start.denied for start in starts)
-        unsure = not self.confirmed and denied < len(starts)
-        return min(denied + unsure, self.most_extra)
+        recent = [start for start in starts if self._last - start.time <= self.memory]
+        denied = sum(start.denied for start in recent)
+        unsure = not self.confirmed and denied < len(recent)
+        old = [start for start in starts if start not in recent]
+        reports = sum(start.reported and start.denied for start in old)
+        return min(denied + unsure + min(reports, MOST_OLD_REPORTS), MOST_EXTRA)
 
-    def _note_false_start(self, agrees: Optional[bool], time: float) -> None:
-        while self._false_starts and time - self._false_starts[0].time > self.doubt_memory:
+    def _note_false_start(self, agrees: Optional[bool], time: float, reported: bool) -> None:
+        """Take an answer; reported: the one before it was a report."""
+        while self._false_starts and time - self._false_starts[0].time > self.report_memory:
             self._false_starts.popleft()
         change = not self.confirmed
         if self._turned and agrees is not change:
-            start = FalseStart(time, denied=agrees is self.confirmed, of_end=self.confirmed)
-            self._false_starts.append(start)
+            denied = agrees is self.confirmed
+            self._false_starts.append(FalseStart(time, denied, self.confirmed, reported))
         self._turned = agrees is change
 
     def reset(self) -> None:

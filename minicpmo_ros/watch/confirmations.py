@@ -11,10 +11,10 @@ from minicpmo_ros.watch.confirmation import Confirmation
 from minicpmo_ros.watch.parameter_set import EventParameters
 from minicpmo_ros.watch.watch import Severity, Watch
 
-# A false start of a critical watch counts for so long [s], all of them as so many answers at most.
-CRITICAL_DOUBT_SECONDS = 300.0
-CRITICAL_MOST_EXTRA = 2
-_USUAL = (Confirmation.doubt_memory, Confirmation.most_extra)
+# A denied report of something critical counts for so long [s].
+CRITICAL_REPORT_SECONDS = 300.0
+# It never takes more than so many more answers to believe the next one.
+MOST_EXTRA_FOR_REPORTS = 2
 
 
 @dataclass
@@ -34,9 +34,9 @@ class Confirmations:
         # Who lies on the floor must be told of even if the model is not sure what it sees.
         critical = watch.severity is Severity.CRITICAL
         confirmation.wavering.most = 0.0 if critical else given.confirm_wavering
-        # So what is denied time and again has to be surer for longer.
-        memory, most = (CRITICAL_DOUBT_SECONDS, CRITICAL_MOST_EXTRA) if critical else _USUAL
-        confirmation.doubt_memory, confirmation.most_extra = memory, most
+        # So what the model reports falsely time and again has to be surer.
+        memory = Confirmation.report_memory
+        confirmation.report_memory = CRITICAL_REPORT_SECONDS if critical else memory
         return confirmation
 
     def is_true(self, watch_id: str) -> bool:
@@ -44,8 +44,8 @@ class Confirmations:
         return watch_id in self._by_watch and self._by_watch[watch_id].confirmed
 
     def extra(self, watch: Watch) -> int:
-        """Return how many more answers than usual have to agree before a watch is believed."""
-        return self.of(watch).extra
+        """Return how many more answers than usual it takes to believe a report."""
+        return min(self.of(watch).extra, MOST_EXTRA_FOR_REPORTS)
 
     def in_doubt(self, watch_id: str) -> bool:
         """Return whether the last answer about a watch wants to be confirmed."""

@@ -109,7 +109,7 @@ class WatchComponent:
         return self._confirmations.of(watch).suspect(seen)
 
     def extra_answers(self, watch: Watch) -> int:
-        """Return how many more answers than usual it takes to believe that a watch is true."""
+        """Return how many more answers than usual it takes to believe a report of a watch."""
         return self._confirmations.extra(watch)
 
     def is_true(self, watch_id: str) -> bool:

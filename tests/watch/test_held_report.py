@@ -10,7 +10,7 @@ from std_msgs.msg import Bool
 from benchmarks.proactive_simulation.loopback import BEGIN, Loopback, LoopbackNode, VirtualClock
 from minicpmo_ros.msg import ProactiveEvent, WatchAnswer, WatchCommand
 from minicpmo_ros.stamp import time_message
-from minicpmo_ros.watch.confirmations import CRITICAL_DOUBT_SECONDS
+from minicpmo_ros.watch.confirmations import CRITICAL_REPORT_SECONDS
 from minicpmo_ros.watch.event_component import EventComponent
 from minicpmo_ros.watch.event_message import watch_message
 from minicpmo_ros.watch.held_report import (
@@ -236,7 +236,7 @@ def test_after_a_denied_fall_one_yes_that_is_not_repeated_is_none(home):
 
 def test_denied_falls_are_forgotten_after_a_while(home):
     _refuse_fall(home, 10)
-    for _ in range(round(CRITICAL_DOUBT_SECONDS)):
+    for _ in range(round(CRITICAL_REPORT_SECONDS)):
         home.answer(0.1, 'fall')
     home.report('Someone has fallen.', turn=11)
     home.answer(0.9, 'fall')
