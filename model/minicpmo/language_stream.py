@@ -71,7 +71,9 @@ class LanguageStream:
     @torch.inference_mode()
     def feed_ids(self, ids: Sequence[int]) -> Tensor:
         """Append token ids in one forward; return the last row's state [hidden]."""
-        if self._graphs and self._rows is None and len(ids) == 1:
+        if self._graphs and len(ids) == 1:
+            if self._rows is not None:
+                self._keep(self.embed(ids))
             state = self._graphs.feed_token(ids[0])
             if state is not None:
                 self.forwards += 1

@@ -8,6 +8,7 @@ import torch
 from minicpmo.checks.duplex_check import check_trace
 from minicpmo.checks.recorded_session import RecordedModel
 from minicpmo.checks.vectors import Vectors
+from minicpmo.context_window import WindowChange
 from minicpmo.errors import ContextOverflowError
 from minicpmo.graph import language_graph
 from minicpmo.graph.captured_step import GraphPool, doubling_sizes
@@ -85,6 +86,28 @@ def test_what_padding_leaves_behind_is_never_seen(language_model):
     rows = rows_of(language_model, 5, seed=3)
     torch.testing.assert_close(padded.feed(rows), plain.feed(rows), **CLOSE)
     torch.testing.assert_close(padded.feed_ids((7,)), plain.feed_ids((7,)), **CLOSE)
+
+
+@torch.inference_mode()
+def test_a_renewed_stream_equals_one_that_was_fed_the_kept_rows(language_model):
+    plain = LanguageStream(language_model, 200)
+    kept = LanguageStream(language_model, 200, GraphPool(CPU), keeps_rows=True)
+    kept.feed_ids((1, 2, 3))  # prefix
+    kept.feed_ids((4, 5))  # suffix
+    for seed, count in enumerate((30, 20, 10)):
+        kept.feed(rows_of(language_model, count, seed))
+        kept.feed_ids((6 + seed,))
+    kept.renew(WindowChange(0, 31, (9, 9)), 3, (9, 9), (4, 5))
+    plain.feed_ids((1, 2, 3, 9, 9, 4, 5))
+    plain.feed(rows_of(language_model, 20, 1))
+    plain.feed_ids((7,))
+    plain.feed(rows_of(language_model, 10, 2))
+    plain.feed_ids((8,))
+    assert kept.length == plain.length
+    for ours, theirs in zip(valid_rows(kept), valid_rows(plain), strict=True):
+        torch.testing.assert_close(ours, theirs, **CLOSE)
+    kept.release()
+    assert kept.cache.nbytes == 0
 
 
 def test_few_sizes_cover_a_cache():
