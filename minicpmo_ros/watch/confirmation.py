@@ -11,17 +11,18 @@ from typing import Optional
 
 from minicpmo_ros.watch.wavering import Wavering
 
+# A watch whose answers contradict each other never needs more than so many yes beyond ``needed``,
 MOST_EXTRA = 4
-# Nor so many of them for reports of the model that were denied longer ago than ``memory``.
-MOST_OLD_REPORTS = 2
+# of which so many, at most, for reports that were denied longer ago than ``memory``.
+MOST_FOR_OLD_REPORTS = 2
 
 
 @dataclass(frozen=True)
 class FalseStart:
-    """An answer that the next one did not repeat.
+    """An answer, or a report, that the next answer did not repeat.
 
     denied: the next one said clearly the contrary. of_end: it spoke for the end of a happening.
-    reported: it was no answer but a report of the model's own.
+    reported: it was a report, something that the model said of its own accord.
     """
 
     time: float
@@ -124,9 +125,9 @@ class Confirmation:
         recent = [start for start in starts if self._last - start.time <= self.memory]
         denied = sum(start.denied for start in recent)
         unsure = not self.confirmed and denied < len(recent)
-        old = [start for start in starts if start not in recent]
-        reports = sum(start.reported and start.denied for start in old)
-        return min(denied + unsure + min(reports, MOST_OLD_REPORTS), MOST_EXTRA)
+        reports = sum(start.reported and start.denied for start in starts)
+        old = reports - sum(start.reported and start.denied for start in recent)
+        return min(denied + unsure + min(old, MOST_FOR_OLD_REPORTS), MOST_EXTRA)
 
     def _note_false_start(self, agrees: Optional[bool], time: float, reported: bool) -> None:
         """Take an answer; reported: the one before it was a report."""
