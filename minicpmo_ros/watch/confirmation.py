@@ -28,7 +28,7 @@ class FalseStart:
     time: float
     denied: bool
     of_end: bool
-    reported: bool = False
+    reported: bool
 
 
 @dataclass
@@ -125,9 +125,9 @@ class Confirmation:
         recent = [start for start in starts if self._last - start.time <= self.memory]
         denied = sum(start.denied for start in recent)
         unsure = not self.confirmed and denied < len(recent)
-        reports = sum(start.reported and start.denied for start in starts)
-        old = reports - sum(start.reported and start.denied for start in recent)
-        return min(denied + unsure + min(old, MOST_FOR_OLD_REPORTS), MOST_EXTRA)
+        old = [start for start in starts if self._last - start.time > self.memory]
+        reports = sum(start.reported and start.denied for start in old)
+        return min(denied + unsure + min(reports, MOST_FOR_OLD_REPORTS), MOST_EXTRA)
 
     def _note_false_start(self, agrees: Optional[bool], time: float, reported: bool) -> None:
         """Take an answer; reported: the one before it was a report."""

@@ -35,8 +35,8 @@ class Confirmations:
         critical = watch.severity is Severity.CRITICAL
         confirmation.wavering.most = 0.0 if critical else given.confirm_wavering
         # So what the model reports falsely time and again has to be surer.
-        memory = Confirmation.report_memory
-        confirmation.report_memory = CRITICAL_REPORT_SECONDS if critical else memory
+        usual = confirmation.memory
+        confirmation.report_memory = CRITICAL_REPORT_SECONDS if critical else usual
         return confirmation
 
     def is_true(self, watch_id: str) -> bool:

@@ -103,6 +103,10 @@ class WindowChange:
     removed_rows: int
     previous_ids: Optional[tuple[int, ...]]
 
+    def first_row(self, prefix_rows: int, suffix_rows: int) -> int:
+        """Return where the oldest unit begins in the cache before the change."""
+        return prefix_rows + self.previous_rows + suffix_rows
+
 
 @dataclass
 class ContextWindow:

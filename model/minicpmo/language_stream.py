@@ -106,8 +106,8 @@ class LanguageStream:
         previous_ids: the carried-over text after the change.
         """
         assert self._rows is not None, 'made without keeps_rows'
-        first = prefix_rows + change.previous_rows + len(suffix_ids) + change.removed_rows
-        kept = self._rows[first : self.cache.length].clone()
+        kept_from = change.first_row(prefix_rows, len(suffix_ids)) + change.removed_rows
+        kept = self._rows[kept_from : self.cache.length].clone()
         self.cache.truncate(prefix_rows)
         self.feed(torch.cat((self.embed([*previous_ids, *suffix_ids]), kept)))
 
@@ -119,7 +119,7 @@ class LanguageStream:
     def apply(self, change: WindowChange, prefix_rows: int, suffix_ids: Sequence[int]) -> None:
         """Remove forgotten units from the cache and renew the carried-over text."""
         cache = self.cache
-        start = prefix_rows + change.previous_rows + len(suffix_ids)
+        start = change.first_row(prefix_rows, len(suffix_ids))
         if change.previous_ids is None:
             cache.evict(start, change.removed_rows)
             return
